@@ -1,0 +1,40 @@
+"""The `cimlab` command: one door to everything that is done from a terminal."""
+
+import argparse
+import importlib
+import sys
+
+from cimlab import __version__
+
+# name → (module that holds `add_arguments(parser)` and `run(arguments) -> int`, one line of help)
+COMMANDS = {
+    "doctor": ("cimlab.doctor", "check this machine: an OK line or a remedy for each thing"),
+    "generate": ("cimlab.retailer.command", "make the retailer's data from a seed"),
+    "release": ("cimlab.grading.release", "make the student versions of the labs from solutions/"),
+    "prove": ("cimlab.grading.prove", "prove that the labs mark right and wrong answers as intended"),
+    "kit": ("cimlab.grading.kit", "pack what a student gets (no solutions, no truth) into one zip file"),
+}
+
+
+def build_parser(only=None):
+    """Return the argument parser; `only` loads the arguments of that one command (the others cost time to import)."""
+    parser = argparse.ArgumentParser(prog="cimlab", description="The course kit for customer information management.")
+    parser.add_argument("--version", action="version", version=f"cimlab {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        if name == only:
+            importlib.import_module(module).add_arguments(command)
+    return parser
+
+
+def main(argv=None):
+    """Run one command and return its exit status: 0 done, 1 the answer is no, 2 the command line was wrong."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    only = next((word for word in argv if word in COMMANDS), None)
+    arguments = build_parser(only).parse_args(argv)
+    return importlib.import_module(COMMANDS[arguments.command][0]).run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
