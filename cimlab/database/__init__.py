@@ -1,0 +1,35 @@
+"""Chapter 3, build and keep the customer database (客户数据库的建立与维护).
+
+The five steps of the chapter, each a small module::
+
+    extract       collect the records of all channels in one table
+    standardise   one way to write a name, a phone, a date, an address
+    match         find the records of one person: block, compare, weigh, link, cluster
+    merge         one row per customer, with the origin of each value
+    tables        the customer file, the roster, the transactions; indexes and query plans
+    importing     a template, filled in and checked, nothing half-loaded
+    upkeep        update, verify, back up, restore, and prove the restore
+
+Every name below can be imported from here: ``from cimlab.database import link_records``.
+"""
+
+import importlib
+
+_HOME = {
+    "extract": ["extract_records"],
+    "text": ["clean_text"],
+    "names": ["pinyin_names", "standardise_names", "surnames"],
+}
+_WHERE = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name):
+    # Lazy: a student who only standardises names does not wait for the database and the linkage engine to load.
+    if name in _WHERE:
+        return getattr(importlib.import_module(f"cimlab.database.{_WHERE[name]}"), name)
+    raise AttributeError(f"module 'cimlab.database' has no attribute {name!r}; it has: {', '.join(__all__)}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
