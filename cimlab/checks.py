@@ -1,0 +1,469 @@
+"""What a lab's test cells call: look at a student's answer and say in one sentence what is wrong with it.
+
+A check says nothing when the answer is right. Otherwise it raises `CheckFailed`, whose text is all that the notebook,
+nbgrader's Validate button and the feedback page show: no lines of test code, no traceback.
+
+==============  ================================================================================================
+`answer`        fetch a variable that the student had to make
+`equal`         compare a value (number, text, date, list, set, dict, Series, DataFrame) with the right one
+`table`         look at the form of a table only: columns, rows, key, kinds of values
+`call`          run a student's function safely and return its result
+`cases`         run a student's function on several inputs and compare the results
+`refuses`       something must be refused (a constraint of a database, a rule)
+`accepts`       something must be possible (so that refusing everything is no answer)
+`require`       any other condition, with its sentence
+==============  ================================================================================================
+
+Each comparison goes from coarse to fine: kind of value, then shape and columns, then the key, then the kinds of the
+columns, then the values. A *recognised mistake* (`mistakes=[(wrong value, sentence), …]`) gets its own sentence before
+the general one.
+"""
+
+import contextlib
+import copy
+import difflib
+import io
+import linecache
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from cimlab import _compare as c
+from cimlab._compare import CheckFailed
+
+__all__ = ["CheckFailed", "accepts", "answer", "call", "cases", "equal", "refuses", "require", "table"]
+
+
+def answer(names, name, kind=None):
+    """Return the variable that a question asked for, or say why there is none.
+
+    Parameters
+    ----------
+    names : dict
+        The student's names; in a notebook always ``globals()``.
+    name : str
+        The variable or function that the task names.
+    kind : type or tuple of type or "function", optional
+        What it has to be, for example ``pandas.DataFrame``.
+
+    Returns
+    -------
+    object
+        The student's value itself, not a copy.
+
+    Raises
+    ------
+    CheckFailed
+        If the name is missing, still ``...``, None or of another kind.
+
+    Examples
+    --------
+    >>> answer({"phones": ["+8617400123456"]}, "phones", list)
+    ['+8617400123456']
+    >>> answer({"phone": []}, "phones")
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `phones` is not there yet: run your answer cell first (and look whether it stopped with
+    an error). There is a name `phone`: is it misspelt?
+    """
+    if name not in names:
+        own = [other for other in names if not other.startswith("_")]
+        near = difflib.get_close_matches(name, own, n=1, cutoff=0.75)
+        hint = f" There is a name `{near[0]}`: is it misspelt?" if near else ""
+        raise CheckFailed(
+            f"`{name}` is not there yet: run your answer cell first (and look whether it stopped with an error).{hint}"
+        )
+    value = names[name]
+    if value is ...:
+        raise CheckFailed(f"`{name}` is still `...`: write your answer in its cell and run the cell.")
+    if value is None:
+        raise CheckFailed(
+            f"`{name}` is None, that is, nothing. Some methods change a table in place and return None: "
+            "assign the result of an expression that returns a value."
+        )
+    if kind == "function":
+        if not callable(value):
+            raise CheckFailed(f"`{name}` is {c.kind_of(value)}; the task asks for a function: `def {name}(…):`.")
+    elif kind is not None and type(value) not in (kind if isinstance(kind, tuple) else (kind,)):
+        wanted = " or ".join(c.kind_name(k) for k in (kind if isinstance(kind, tuple) else (kind,)))
+        raise CheckFailed(f"`{name}` is {c.kind_of(value)}; the task asks for {wanted}.{c.kind_hint(value, wanted)}")
+    return value
+
+
+def equal(got, expected, name, *, by=None, row=None, tolerance=1e-6, mistakes=(), reveal=True):
+    """Compare a student's value with the right one.
+
+    Parameters
+    ----------
+    got : object
+        The student's value.
+    expected : bool, int, float, str, date, list, tuple, set, dict, pandas.Series, pandas.DataFrame or None
+        The right value. A whole number may stand for a float, never the other way round.
+    name : str
+        What the student calls it.
+    by : "index", str or list of str, optional
+        How rows find each other: by the labels of the index, or by the key column(s) of a table. By default by
+        position, so that the order counts; with `by` it does not.
+    row : str, optional
+        What one row stands for, such as ``"one per customer"``; said when the number of rows is wrong.
+    tolerance : float
+        Relative and absolute tolerance for numbers.
+    mistakes : iterable of (object or callable, str or callable)
+        Recognised mistakes. The first member is the wrong value, or a function of the student's value that returns
+        True for the mistake; the second is the sentence, or a function of the student's value that returns it.
+    reveal : bool
+        False for hidden tests: say what kind of mistake it is, but neither the expected value nor where it occurs.
+
+    Raises
+    ------
+    CheckFailed
+        If the values are not the same; the text names the first difference.
+
+    Examples
+    --------
+    >>> equal(1204, 1204, "customers_found")
+    >>> equal(12.04, 1204, "customers_found")
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `customers_found` is a number with decimals (float); the task asks for a whole number
+    (int).
+    >>> equal(0.12, 12.0, "share", mistakes=[(0.12, "`share` is a fraction; the task asks for per cent.")])
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `share` is a fraction; the task asks for per cent.
+    >>> equal([3, 1], [1, 3], "ranks")
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `ranks` holds the right values in another order than the task asks for.
+    >>> right = pd.DataFrame({"customer": ["C1", "C2"], "spent": [20.0, 35.0]})
+    >>> equal(right[::-1], right, "totals", by="customer")
+    >>> equal(right.assign(spent=[20.0, 3.5]), right, "totals", by="customer", reveal=False)
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `totals`, column `spent`: 1 of 2 rows is not right, for example one that is too small.
+    """
+    try:
+        c.compare(got, expected, c.Place(f"`{name}`", reveal, tolerance, by, row))
+    except CheckFailed as failure:
+        raise c.recognised(got, mistakes, tolerance, by) or failure from None
+
+
+def table(got, name, *, columns=None, rows=None, key=None, kinds=None, row=None, mistakes=()):
+    """Look at the form of a table, where more than one content may be right.
+
+    Parameters
+    ----------
+    got : object
+        The student's value; has to be a pandas.DataFrame.
+    name : str
+        What the student calls it.
+    columns : list of str, optional
+        The columns it has to have, in any order; further ones are reported too.
+    rows : int, optional
+        The number of rows.
+    key : str or list of str, optional
+        The column(s) that must be neither blank nor repeated.
+    kinds : dict of str to str, optional
+        Kind of each column: ``"text"``, ``"whole number"``, ``"number"``, ``"date"`` or ``"true/false"``.
+    row : str, optional
+        What one row stands for, such as ``"one per customer"``.
+    mistakes : iterable of (object or callable, str or callable)
+        Recognised mistakes, as in `equal`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table itself.
+
+    Raises
+    ------
+    CheckFailed
+        If the form is not as asked.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": ["C1", "C1"], "phone": ["a", "b"]})
+    >>> table(customers, "customers", columns=["customer_id", "phone"], key="customer_id", row="one per customer")
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: In `customers` the key `customer_id` is repeated: 'C1' stands in 2 rows; the task asks
+    for one per customer.
+    """
+    place = c.Place(f"`{name}`", True, 0, None, row)
+    try:
+        c.require_kind(got, pd.DataFrame, place)
+        if columns is not None:
+            c.compare_columns(got, columns, place)
+        keys = c.as_list(key)
+        if keys:
+            c.compare_columns(got[[c for c in got.columns if c in keys]], keys, place)
+            c.check_key(got, keys, place)
+        if rows is not None and len(got) != rows:
+            raise CheckFailed(c.rows_sentence(len(got), rows, place))
+        for column, kind in (kinds or {}).items():
+            c.compare_columns(got[[c for c in got.columns if c == column]], [column], place)
+            c.compare_kind(got[column], kind, place.at(f", column `{column}`"))
+    except CheckFailed as failure:
+        raise c.recognised(got, mistakes, 1e-6, None) or failure from None
+    return got
+
+
+def call(function, *arguments, name=None, may_change=False, **keywords):
+    """Run a student's function on copies of the arguments and return what it returns.
+
+    What the function prints and warns about is kept out of the test cell: nbgrader would give no points for a test
+    that writes to stderr.
+
+    Parameters
+    ----------
+    function : callable
+        The student's function.
+    *arguments, **keywords
+        What it is called with. The function gets copies.
+    name : str, optional
+        What the student calls it; by default the function's own name.
+    may_change : bool
+        True if the function may change what it is given.
+
+    Returns
+    -------
+    object
+        The function's result.
+
+    Raises
+    ------
+    CheckFailed
+        If the function is not written yet, stops with an error, exits, or changes what it was given.
+
+    Examples
+    --------
+    >>> def clean(phone):
+    ...     return phone["number"]
+    >>> call(clean, "1740 0123456")
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `clean('1740 0123456')` stops with TypeError: string indices must be integers, not 'str'
+    (in your line `return phone["number"]`).
+    """
+    name = name or getattr(function, "__name__", "your function")
+    if not callable(function):
+        raise CheckFailed(f"`{name}` is {c.kind_of(function)}; the task asks for a function.")
+    what = f"`{_call_text(name, arguments, keywords)}`"
+    given = [_copied(value) for value in arguments]
+    given_keywords = {key: _copied(value) for key, value in keywords.items()}
+    quiet = io.StringIO()
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            warnings.simplefilter("ignore")
+            result = function(*given, **given_keywords)
+    except NotImplementedError:
+        raise CheckFailed(
+            f"`{name}` is not written yet: put your code in the place of `raise NotImplementedError`."
+        ) from None
+    except KeyboardInterrupt:
+        raise CheckFailed(f"{what} was stopped because it ran too long: is there a loop that never ends?") from None
+    except SystemExit:
+        raise CheckFailed(f"{what} ends Python (`exit` or `quit`): a function ends with `return`.") from None
+    except CheckFailed:
+        raise
+    except Exception as error:
+        raise CheckFailed(f"{what} stops with {_error_text(error)}{_line_of(error, function)}.") from None
+    if not may_change:
+        for before, after in zip([*arguments, *keywords.values()], [*given, *given_keywords.values()], strict=True):
+            if not _untouched(before, after):
+                raise CheckFailed(
+                    f"`{name}` changes {c.kind_of(before)} that it was given; "
+                    "work on a copy (`.copy()`) and return that."
+                )
+    return result
+
+
+def cases(function, examples, *, name=None, by=None, tolerance=1e-6, mistakes=(), reveal=True):
+    """Run a student's function on several inputs and compare each result with the right one.
+
+    Parameters
+    ----------
+    function : callable
+        The student's function.
+    examples : iterable of (arguments, expected) or (arguments, expected, hint)
+        The arguments as a tuple (one argument may stand alone), the right result, and what to think of if it is wrong.
+    name : str, optional
+        What the student calls it; by default the function's own name.
+    by, tolerance, mistakes
+        As in `equal`; a mistake is looked for in the result of each case.
+    reveal : bool
+        False for hidden tests: give the hint and the kind of mistake, neither the input nor the expected result.
+
+    Raises
+    ------
+    CheckFailed
+        For the first case that is wrong.
+
+    Examples
+    --------
+    >>> def country_code(phone):
+    ...     return "+86" + phone
+    >>> cases(country_code, [("17400123456", "+8617400123456")])
+    >>> cases(country_code, [("+8617400123456", "+8617400123456", "does it begin with a country code already?")])
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `country_code('+8617400123456')` is '+86+8617400123456'; expected '+8617400123456'.
+    Does it begin with a country code already?
+    """
+    name = name or getattr(function, "__name__", "your function")
+    for arguments, expected, *hint in examples:
+        arguments = arguments if isinstance(arguments, tuple) else (arguments,)
+        hint = f" {hint[0][0].upper()}{hint[0][1:]}" if hint and hint[0] else ""
+        where = _call_text(name, arguments, {}) if reveal else f"{name}(…)"
+        try:
+            got = call(function, *arguments, name=name)
+            if got is None and expected is not None:
+                raise CheckFailed(f"`{where}` returns None, that is, nothing: is a `return` missing?")
+            equal(got, expected, where, by=by, tolerance=tolerance, mistakes=mistakes, reveal=reveal)
+        except CheckFailed as failure:
+            text = str(failure) if reveal else str(failure).replace(_call_text(name, arguments, {}), where)
+            raise CheckFailed(text + hint) from None
+
+
+def refuses(action, sentence, error=Exception):
+    """Check that something cannot be done, for example that a database refuses a wrong row.
+
+    Parameters
+    ----------
+    action : callable
+        Tries to do it; called without arguments. For a database it should open its own transaction
+        (``with engine.begin() as connection: …``), so that nothing remains of the attempt.
+    sentence : str
+        What to tell the student when it was possible.
+    error : type or tuple of type
+        The exceptions that count as a refusal.
+
+    Raises
+    ------
+    CheckFailed
+        If `action` succeeds, or fails for another reason.
+
+    Examples
+    --------
+    >>> refuses(lambda: int("none"), "Text must be refused.", ValueError)
+    >>> refuses(lambda: int("1"), "The database takes a second customer with the same phone: is UNIQUE missing?")
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: The database takes a second customer with the same phone: is UNIQUE missing?
+    """
+    try:
+        action()
+    except CheckFailed:
+        raise
+    except error:
+        return
+    except Exception as other:
+        raise CheckFailed(f"{sentence} It was refused, but for another reason: {_error_text(other)}.") from None
+    raise CheckFailed(sentence)
+
+
+def accepts(action, sentence):
+    """Check that something can be done, for example that a database takes a right row; return its result.
+
+    Parameters
+    ----------
+    action : callable
+        Does it; called without arguments.
+    sentence : str
+        What to tell the student when it was not possible; the error is added.
+
+    Returns
+    -------
+    object
+        What `action` returns.
+
+    Raises
+    ------
+    CheckFailed
+        If `action` raises an exception.
+
+    Examples
+    --------
+    >>> accepts(lambda: 6 / 3, "Six can be divided by three.")
+    2.0
+    >>> accepts(lambda: 6 / 0, "A right row must be accepted.")
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: A right row must be accepted. The error was ZeroDivisionError: division by zero.
+    """
+    try:
+        return action()
+    except CheckFailed:
+        raise
+    except Exception as error:
+        raise CheckFailed(f"{sentence} The error was {_error_text(error)}.") from None
+
+
+def require(condition, sentence):
+    """Check any other condition.
+
+    Parameters
+    ----------
+    condition : bool
+        Has to be exactly True (Python's or numpy's).
+    sentence : str
+        What to tell the student otherwise.
+
+    Raises
+    ------
+    CheckFailed
+        If `condition` is anything but True.
+
+    Examples
+    --------
+    >>> require(2 > 1, "Two is more than one.")
+    >>> require(1 > 2, "`threshold` has to lie between 0 and 1.")
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `threshold` has to lie between 0 and 1.
+    """
+    if not (condition is True or (type(condition) is np.bool_ and bool(condition))):
+        raise CheckFailed(sentence)
+
+
+_CONTAINERS = (list, tuple, dict, set)
+
+
+def _show_argument(value):
+    if callable(value):
+        return getattr(value, "__name__", "…")
+    if isinstance(value, (pd.DataFrame, pd.Series)):
+        return "table" if isinstance(value, pd.DataFrame) else "column"
+    return "None" if value is None else c.shown(value)
+
+
+def _call_text(name, arguments, keywords):
+    shown = [_show_argument(value) for value in arguments]
+    shown += [f"{key}={_show_argument(value)}" for key, value in keywords.items()]
+    return f"{name}({', '.join(shown)})"
+
+
+def _error_text(error):
+    """Return "KeyError: 'phone'", cut to the first line (a database adds its whole statement)."""
+    text = (str(error).splitlines() or [""])[0][:200]
+    return f"{type(error).__name__}: {text}".removesuffix(": ").rstrip(".")
+
+
+def _copied(value):
+    # Data is copied; anything else (an engine, a connection, a function) is handed over as it is.
+    return copy.deepcopy(value) if isinstance(value, (pd.DataFrame, pd.Series, np.ndarray, *_CONTAINERS)) else value
+
+
+def _line_of(error, function):
+    """Return the student's own line in which an error came up."""
+    own = getattr(getattr(function, "__code__", None), "co_filename", None)
+    frame, line = error.__traceback__, ""
+    while frame is not None and own is not None:
+        if frame.tb_frame.f_code.co_filename == own:
+            line = linecache.getline(own, frame.tb_lineno).strip() or line
+        frame = frame.tb_next
+    return f" (in your line `{line}`)" if line else ""
+
+
+def _untouched(before, after):
+    if isinstance(before, (pd.DataFrame, pd.Series)):
+        same_names = isinstance(before, pd.Series) or before.columns.equals(after.columns)
+        return same_names and before.index.equals(after.index) and before.equals(after)
+    if isinstance(before, np.ndarray):
+        return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
+    if isinstance(before, _CONTAINERS):
+        try:
+            return bool(before == after)
+        except ValueError:  # tables inside a list: their truth is not defined
+            return True
+    return True
