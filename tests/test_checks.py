@@ -105,13 +105,12 @@ def test_answer_returns_the_students_value_itself():
         ([1, [2, "x"]], [1, [2, "x"]]),
         ((1, 2), (1, 2)),
         ({1, 2}, {2, 1}),
-        ({"a": [1.0]}, {"a": [1]}),
+        ({"a": [1]}, {"a": [1.0]}),
         (ORDERS, ORDERS.copy()),
         (ORDERS[ORDERS.columns[::-1]], ORDERS),
         (ORDERS.astype({"customer": object}), ORDERS),
         (ORDERS.astype({"orders": "Int64"}), ORDERS),
-        (ORDERS.spent.astype(int) * 1.0, ORDERS.spent.astype(int)),
-    ][:-1],
+    ],
 )
 def test_a_right_answer_is_not_blamed(got, expected):
     checks.equal(got, expected, "x")
@@ -136,7 +135,7 @@ def test_a_right_answer_is_not_blamed(got, expected):
         ("１７４", "174", "different only in full-width characters"),
         ("LiNa", "Li Na", "different only in its spaces"),
         (None, 3, "`x` is blank; expected 3."),
-        (3.0, None, "expected blank. It is not blank, although it should be."),
+        (3.0, None, "`x` is 3; expected blank."),
         (pd.Timestamp("2026-01-02"), pd.Timestamp("2026-02-01"), "is 2026-01-02; expected 2026-02-01"),
         (pd.Timestamp("2026-01-02", tz="UTC"), pd.Timestamp("2026-01-02"), "expected 2026-01-02"),
         ([1], [1, 2], "`x` has 1 value; expected 2."),
@@ -201,8 +200,8 @@ def test_a_hidden_test_gives_the_kind_of_mistake_but_not_the_value(got, expected
         (ORDERS.assign(customer=["C1", 2, "C3"]), "column `customer` holds a mixture of kinds; the task asks for text"),
         (
             ORDERS.assign(spent=[20.0, 3550.0, 1000.0]),
-            "column `spent`: 1 of 3 rows is not right. The first is row 1 (counted from 0): yours is 3550, expected 35.5. "
-            "It is 100 times the right value",
+            "column `spent`: 1 of 3 rows is not right. The first is row 1 (counted from 0): "
+            "yours is 3550, expected 35.5. It is 100 times the right value",
         ),
         (ORDERS.assign(spent=[35.5, 20.0, 1000.0]), "column `spent` holds the right values in another order"),
         (ORDERS.assign(spent=[None, 35.5, 1000.0]), "yours is blank, expected 20."),
@@ -370,11 +369,7 @@ def test_cases_name_the_input_and_give_the_hint():
 
 def test_hidden_cases_show_neither_input_nor_result():
     text = sentence(checks.cases, double, [(98765.5, 197531.0, "look at decimals")], reveal=False)
-    assert (
-        text
-        == "`double(…)` is a whole number (int); the task asks for a number with decimals (float). Look at decimals"
-        or (text == "`double(…)` is 0: it is not right, it is too small. Look at decimals")
-    )
+    assert text == "`double(…)` is 0: it is not right, it is too small. Look at decimals"
     assert "98765" not in text
     assert "98765" not in sentence(checks.cases, wrong_column, [((pd.Series([98765]),), 1)], reveal=False)
 
