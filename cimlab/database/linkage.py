@@ -1,0 +1,195 @@
+"""Step 3, match, by a library: Splink learns the weights of Fellegi and Sunter from the data, without labels.
+
+A thousand records take about a second and ten thousand about ten, so there is no progress bar.
+"""
+
+import logging
+from contextlib import contextmanager
+
+import pandas as pd
+
+from cimlab.database.match import PAIR, _columns
+
+# What the kit compares for customers, as written by `standardise_records`, and on what a pair must agree to be compared.
+CUSTOMER_FIELDS = {
+    "name_pinyin": "full name",
+    "gender": "exact",
+    "birth_date": "digits",
+    "phone": "digits",
+    "email": "email",
+    "city": "exact",
+    "address": "text",
+    "id_number": "digits",
+}
+CUSTOMER_BLOCKS = [
+    ["phone"],
+    ["email"],
+    ["id_number"],
+    ["name_pinyin", "city"],
+    ["name_pinyin", "birth_date"],
+    ["surname", "birth_date"],
+    ["surname", "address"],
+]
+
+
+def link_records(records, compare=None, blocks=None, threshold=0.5, seed=1, link_between=None):
+    """Find the pairs of records that belong to one person, with the probability of each.
+
+    What the chapter does by hand, on the library Splink 5 and the engine DuckDB: the pairs of the blocks are
+    compared in levels (equal, one digit off, similar, different); u is measured on random pairs, m is learned by
+    expectation maximisation (EM) with each block in turn; common names count less than rare ones. Same data and
+    same seed give the same answer.
+
+    Parameters
+    ----------
+    records : pandas.DataFrame
+        With record_id and the columns to compare; standardised, or else equal values do not look equal.
+    compare : dict of str to str, optional
+        Column to kind: "full name" (``surname givenname``; a surname alone is weak evidence), "name" (one part of a
+        name), "digits" (dates, phones, numbers: one or two typing errors), "email", "text" (addresses), "exact".
+        Default: `CUSTOMER_FIELDS`.
+    blocks : list of list of str, optional
+        As for `candidate_pairs`. Default: `CUSTOMER_BLOCKS`.
+    threshold : float
+        Pairs with a lower probability are left out.
+    seed : int
+        For the random pairs.
+    link_between : str, optional
+        A column that tells two sets apart (two files, each without duplicates): only pairs across are made. Default:
+        every pair can be one person.
+
+    Returns
+    -------
+    pandas.DataFrame
+        record_id_a, record_id_b (a before b), probability; sorted by the two ids.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, a kind is unknown, record_id is not unique, or a field stands in every block.
+
+    References
+    ----------
+    Fellegi and Sunter (1969), A theory for record linkage, JASA 64(328). Linacre et al. (2022), Splink, IJPDS 7(3).
+
+    Examples
+    --------
+    >>> import cimlab
+    >>> from cimlab.database import extract_records, standardise_records
+    >>> raw = extract_records(cimlab.load("members"), cimlab.load("web_accounts"), cimlab.load("calls"))
+    >>> link_records(standardise_records(raw), threshold=0.9).columns.tolist()
+    ['record_id_a', 'record_id_b', 'probability']
+    """
+    compare, blocks = compare or CUSTOMER_FIELDS, blocks or CUSTOMER_BLOCKS
+    table = _for_engine(records, compare, blocks, link_between)
+    with _quiet():
+        linker = _trained_linker(table, compare, blocks, seed, link_between)
+        scored = linker.inference.predict(threshold_match_probability=threshold).as_pandas_dataframe()
+    ids = scored[["record_id_l", "record_id_r"]].astype("str")
+    pairs = pd.DataFrame(
+        {
+            "record_id_a": ids.min(axis="columns"),
+            "record_id_b": ids.max(axis="columns"),
+            # Nine digits: more than that depends on the order in which a machine adds.
+            "probability": scored["match_probability"].astype("float64").round(9),
+        }
+    )
+    return pairs.sort_values(PAIR, ignore_index=True)
+
+
+def _trained_linker(table, compare, blocks, seed, link_between):
+    import duckdb
+    from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+    rules = [block_on(*block) for block in blocks]
+    settings = SettingsCreator(
+        link_type="link_only" if link_between else "dedupe_only",
+        unique_id_column_name="record_id",
+        comparisons=[_comparison(column, kind) for column, kind in compare.items()],
+        blocking_rules_to_generate_predictions=rules,
+        retain_matching_columns=False,
+    )
+    engine = DuckDBAPI(connection=duckdb.connect(":memory:", config={"threads": 1}))  # one thread: the same sums always
+    if link_between:
+        sets = [engine.register(part.drop(columns=link_between)) for _, part in table.groupby(link_between, sort=True)]
+    else:
+        sets = engine.register(table)
+    linker = Linker(sets, settings, log_level=None)
+    linker.training.estimate_u_using_random_sampling(max_pairs=4e5, seed=seed)
+    for rule in rules:
+        linker.training.estimate_parameters_using_expectation_maximisation(
+            rule, populate_probability_two_random_records_match_from_trained_values=True
+        )
+    return linker
+
+
+def _comparison(column, kind):
+    import splink.comparison_library as cl
+
+    if kind == "exact":
+        return cl.ExactMatch(column).configure(term_frequency_adjustments=True)
+    if kind == "name":
+        return cl.NameComparison(column)
+    if kind == "full name":
+        return cl.CustomComparison(_full_name_levels(column), output_column_name=column)
+    if kind == "digits":
+        return cl.DamerauLevenshteinAtThresholds(column, [1, 2])
+    if kind == "email":
+        return cl.EmailComparison(column)
+    if kind == "text":
+        return cl.JaroWinklerAtThresholds(column, [0.9, 0.7])
+    kinds = "full name, name, digits, email, text, exact"
+    raise ValueError(f"the column {column!r} is to be compared as {kind!r}; choose one of: {kinds}")
+
+
+def _full_name_levels(column):
+    left, right = f'"{column}_l"', f'"{column}_r"'
+    half = f"(contains({left}, ' ') = false or contains({right}, ' ') = false)"
+    same_surname = f"split_part({left}, ' ', 1) = split_part({right}, ' ', 1)"
+    levels = {
+        "missing": f"{left} is null or {right} is null",
+        "same full name": f"{left} = {right} and contains({left}, ' ')",
+        "only a surname known, the same": f"{half} and {same_surname}",
+        "same words in another order": f"list_sort(string_split({left}, ' ')) = list_sort(string_split({right}, ' '))",
+        "very similar": f"jaro_winkler_similarity({left}, {right}) >= 0.92 and {same_surname}",
+        "similar": f"jaro_winkler_similarity({left}, {right}) >= 0.85",
+    }
+    made = [{"sql_condition": sql, "label_for_charts": label} for label, sql in levels.items()]
+    made[0]["is_null_level"] = True
+    made[1] |= {"tf_adjustment_column": column, "tf_adjustment_weight": 1.0}
+    return [*made, {"sql_condition": "ELSE", "label_for_charts": "different"}]
+
+
+def _for_engine(records, compare, blocks, link_between):
+    wanted = ["record_id", *compare, *(column for block in blocks for column in block)]
+    table = _columns(records, [*wanted, *([link_between] if link_between else [])]).copy()
+    if table["record_id"].duplicated().any():
+        raise ValueError("record_id must be unique: one row per record")
+    everywhere = set.intersection(*(set(block) for block in blocks)) & set(compare)
+    if everywhere:
+        raise ValueError(
+            f"{', '.join(sorted(everywhere))} stands in every block, so that its weight cannot be learned: "
+            "add a block without it"
+        )
+    if link_between and table[link_between].nunique() != 2:
+        raise ValueError(
+            f"the column {link_between!r} must tell two sets apart; it holds {table[link_between].nunique()}"
+        )
+    for column in table:
+        if pd.api.types.is_datetime64_any_dtype(table[column]):
+            table[column] = table[column].dt.strftime("%Y%m%d").astype("str")
+    # Sorted, so that the order of the rows cannot change the answer; None is how the engine spells missing.
+    table = table.sort_values("record_id", ignore_index=True)
+    return table.astype("object").where(table.notna(), None)
+
+
+@contextmanager
+def _quiet():
+    # Splink reports its progress through logging; a reader of the chapter does not need it.
+    logger = logging.getLogger("splink")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
