@@ -18,6 +18,23 @@ import importlib
 _HOME = {
     "extract": ["extract_records"],
     "text": ["clean_text"],
+    "codes": ["credit_code_status", "id_number_status", "standardise_codes"],
+    "standardise": [
+        "standardisation_report",
+        "standardise_addresses",
+        "standardise_cities",
+        "standardise_dates",
+        "standardise_emails",
+        "standardise_genders",
+        "standardise_phones",
+        "standardise_records",
+        "standardise_sizes",
+    ],
+    "match": ["candidate_pairs", "compare_pairs", "match_weights"],
+    "linkage": ["CUSTOMER_BLOCKS", "CUSTOMER_FIELDS", "link_records"],
+    "cluster": ["cluster_pairs", "find_conflicts"],
+    "scoring": ["pairs_in_groups", "score_pairs", "score_thresholds", "true_pairs"],
+    "merge": ["CUSTOMER_RULES", "merge_records"],
     "names": ["pinyin_names", "standardise_names", "surnames"],
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

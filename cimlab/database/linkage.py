@@ -10,7 +10,7 @@ import pandas as pd
 
 from cimlab.database.match import PAIR, _columns
 
-# What the kit compares for customers, as written by `standardise_records`, and on what a pair must agree to be compared.
+# What the kit compares for customers (columns of `standardise_records`), and on what a pair must agree to be compared.
 CUSTOMER_FIELDS = {
     "name_pinyin": "full name",
     "gender": "exact",
@@ -172,9 +172,7 @@ def _for_engine(records, compare, blocks, link_between):
             "add a block without it"
         )
     if link_between and table[link_between].nunique() != 2:
-        raise ValueError(
-            f"the column {link_between!r} must tell two sets apart; it holds {table[link_between].nunique()}"
-        )
+        raise ValueError(f"{link_between!r} must tell two sets apart; it has {table[link_between].nunique()} values")
     for column in table:
         if pd.api.types.is_datetime64_any_dtype(table[column]):
             table[column] = table[column].dt.strftime("%Y%m%d").astype("str")
