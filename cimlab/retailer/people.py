@@ -8,7 +8,7 @@ from cimlab.retailer.draws import by_limit, read_settings
 REFERENCE_DATE = date(2026, 6, 30)
 # 1740[0-5] is a range of satellite numbers: valid for every checker, and nobody's in the street.
 FIRST_PHONE = 17400000000
-PHONES = 600_000
+PHONES = 6_000_000
 CHANGES_FROM, CHANGES_TO = date(2021, 7, 1), date(2026, 5, 31)
 # How many persons a kind of household has.
 SIZES = {"single": 1, "couple": 2, "couple_child": 3, "couple_two_children": 4, "three_generations": 4, "siblings": 2, "flatmates": 2}
@@ -24,6 +24,10 @@ def make_persons(draws, count, progress=lambda rows, _: rows):
     persons = persons[:count]
     for number, person in enumerate(persons):
         person["number"] = number
+    homes = {}
+    for person in persons:
+        person["home"] = homes.setdefault(person["household"], [])
+        person["home"].append(person)
     give_phones(draws, persons)
     give_emails(draws, persons)
     return persons
@@ -172,11 +176,11 @@ def make_id_number(draws, row, birth, sex, region):
 
 def phone_number(draws, index):
     """Return the mobile number with that index; different indexes give different numbers (a small Feistel shuffle)."""
-    left, right = divmod(index % PHONES, 800)
+    left, right = divmod(index % PHONES, 2500)
     for turn in range(3):
-        left = (left + draws.below(750, "phone", "left", right, turn)) % 750
-        right = (right + draws.below(800, "phone", "right", left, turn)) % 800
-    return str(FIRST_PHONE + left * 800 + right)
+        left = (left + draws.below(2400, "phone", "left", right, turn)) % 2400
+        right = (right + draws.below(2500, "phone", "right", left, turn)) % 2500
+    return str(FIRST_PHONE + left * 2500 + right)
 
 
 def give_phones(draws, persons):
@@ -193,11 +197,8 @@ def give_phones(draws, persons):
             if given_up and recycled:
                 person["phone"] = given_up.pop(draws.below(len(given_up), "person", "phone of", row))
             given_up.append(person["former_phone"])
-    at_home = {}
     for person in persons:
-        at_home.setdefault(person["household"], []).append(person)
-    for person in persons:
-        young = [p for p in at_home[person["household"]] if (person["birth"] - p["birth"]).days < -18 * 365]
+        young = [p for p in person["home"] if (person["birth"] - p["birth"]).days < -18 * 365]
         old = person["birth"].year <= REFERENCE_DATE.year - 65
         if old and young and draws.chance(settings["phone_shared_per_1000"], "person", "phone shared", person["row"]):
             person |= {key: young[0][key] for key in ("phone", "former_phone", "phone_changed_on")}
