@@ -34,6 +34,12 @@ _HOME = {
     "linkage": ["CUSTOMER_BLOCKS", "CUSTOMER_FIELDS", "link_records"],
     "cluster": ["cluster_pairs", "find_conflicts"],
     "scoring": ["pairs_in_groups", "score_pairs", "score_thresholds", "true_pairs"],
+    "tables": ["create_database", "fill_database", "make_transactions", "open_history", "query_plan", "read_table"],
+    "validation": ["customer_rules", "enterprise_rules", "validate"],
+    "forms": ["write_template"],
+    "importing": ["check_workbook", "import_workbook"],
+    "upkeep": ["TIER_SPEND", "customer_as_of", "update_customers", "verify_customers"],
+    "backup": ["back_up", "fingerprint", "prove_restore", "restore"],
     "merge": ["CUSTOMER_RULES", "merge_records"],
     "names": ["pinyin_names", "standardise_names", "surnames"],
 }

@@ -180,7 +180,7 @@ def standardise_cities(series):
 
 
 def standardise_addresses(series):
-    """Write each address in one way: half-width, no spaces between characters, 号 for #, no commas.
+    """Write each address in one way: half-width, no spaces, no commas, 号 for #, 栋 and 室, without the city.
 
     Parameters
     ----------
@@ -194,8 +194,9 @@ def standardise_addresses(series):
 
     Examples
     --------
-    >>> standardise_addresses(pd.Series(["人民路 １２ #，3 栋 502 室", "12  Renmin Rd.,  Room 502"])).tolist()
-    ['人民路12号3栋502室', '12 renmin road room 502']
+    >>> typed = pd.Series(["杭州市人民路 １２ #，3 栋 502 室", "人民路12号3-502", "12  Renmin Rd.,  Room 502"])
+    >>> standardise_addresses(typed).tolist()
+    ['人民路12号3栋502室', '人民路12号3栋502室', '12 renmin road room 502']
     """
     return by_value(series, _one_address)
 
@@ -362,7 +363,10 @@ def _cities_by_pinyin():
 def _one_address(text):
     text = re.sub(r"[,，、。;；]", " ", text)
     if has_chinese(text):
-        return re.sub(r"\s", "", text).replace("#", "号").lower()
+        text = re.sub(r"\s", "", text).replace("#", "号").lower()
+        text = re.sub(r"^(\w{2,3}省)?[\u4e00-\u9fff]{2,5}?市", "", text) or text  # the city has a column of its own
+        text = re.sub(r"(\d+)(?:号楼|幢|座|-(?=\d+室?$))", r"\1栋", text)
+        return re.sub(r"(栋\d+)$", r"\1室", text)
     text = re.sub(r"\brd\b\.?", "road", re.sub(r"\bst\b\.?", "street", text.lower()))
     return " ".join(text.split())
 
