@@ -1,0 +1,93 @@
+"""Make the small Chinese font that the pictures use: cimlab/fonts/cimlabSansSC-Regular.otf (about 1.5 MB).
+
+    python tools/make_font.py [NotoSansCJK-Regular.ttc]
+
+Takes Noto Sans CJK SC (Debian: apt install fonts-noto-cjk; SIL Open Font License 1.1), keeps the 6,763 characters
+of GB 2312, Latin letters, Greek, punctuation and full-width forms, and gives it a name of its own, as a changed font
+should have. Same font in, same bytes out. Needs fontTools, which comes with Matplotlib.
+"""
+
+import sys
+from pathlib import Path
+
+from fontTools import subset
+from fontTools.ttLib import TTCollection
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
+TARGET = ROOT / "cimlab" / "fonts" / "cimlabSansSC-Regular.otf"
+FAMILY = "cimlab Sans SC"
+COPYRIGHT, FAMILY_ID, STYLE, UNIQUE, FULL, VERSION, POSTSCRIPT, DESCRIPTION, LICENCE, ADDRESS = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    10,
+    13,
+    14,
+)
+
+
+def characters():
+    """Return the code points to keep."""
+    both = [bytes([high, low]) for high in range(0xA1, 0xF8) for low in range(0xA1, 0xFF)]
+    kept = {ord(character) for pair in both for character in pair.decode("gb2312", errors="ignore")}
+    for first, last in RANGES:
+        kept.update(range(first, last + 1))
+    kept.update(map(ord, SINGLE))
+    return kept
+
+
+def rename(font):
+    """Give the font its own family name, and say in it what it was made from."""
+    names = font["name"]
+    original = names.getDebugName(FULL)
+    text = {
+        COPYRIGHT: names.getDebugName(COPYRIGHT),
+        FAMILY_ID: FAMILY,
+        STYLE: "Regular",
+        UNIQUE: "cimlabSansSC-Regular;1.000",
+        FULL: FAMILY,
+        VERSION: "Version 1.000",
+        POSTSCRIPT: "cimlabSansSC-Regular",
+        DESCRIPTION: f"A subset of {original}, {names.getDebugName(VERSION)}, made for the pictures of cimlab.",
+        LICENCE: names.getDebugName(LICENCE),
+        ADDRESS: names.getDebugName(ADDRESS),
+    }
+    names.names = []
+    for identifier, value in text.items():
+        names.setName(value, identifier, 3, 1, 0x409)
+    cff = font["CFF "].cff
+    cff.fontNames = [text[POSTSCRIPT]]
+    top = cff.topDictIndex[0]
+    top.FullName, top.FamilyName, top.Notice = text[FULL], FAMILY, text[COPYRIGHT]
+
+
+def make(source, target):
+    """Write the subset of `source` to `target`."""
+    collection = TTCollection(source)
+    font = next(font for font in collection.fonts if font["name"].getDebugName(1) == "Noto Sans CJK SC")
+    options = subset.Options(layout_features=["kern"], hinting=False, name_IDs=["*"], notdef_outline=True)
+    font.recalcTimestamp = False
+    options.drop_tables += ["BASE", "VORG", "vhea", "vmtx"]
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=characters())
+    subsetter.subset(font)
+    rename(font)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_suffix(".tmp")
+    font.save(new, reorderTables=True)
+    new.replace(target)
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE
+    if not path.exists():
+        sys.exit(
+            f"{path} is not there. Debian: apt install fonts-noto-cjk; elsewhere give the path of NotoSansCJK-Regular.ttc"
+        )
+    make(path, TARGET)
+    sys.stdout.write(f"{TARGET.relative_to(ROOT)}: {TARGET.stat().st_size / 1e6:.2f} MB\n")
