@@ -17,18 +17,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 TARGET = ROOT / "cimlab" / "fonts" / "cimlabSansSC-Regular.otf"
 FAMILY = "cimlab Sans SC"
-COPYRIGHT, FAMILY_ID, STYLE, UNIQUE, FULL, VERSION, POSTSCRIPT, DESCRIPTION, LICENCE, ADDRESS = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    10,
-    13,
-    14,
-)
+# numbers of the entries of a font's table of names
+COPYRIGHT, FAMILY_ID, STYLE, UNIQUE, FULL, VERSION, POSTSCRIPT = range(7)
+DESCRIPTION, LICENCE, ADDRESS = 10, 13, 14
+# Latin, Greek, punctuation, arrows, full-width forms
+RANGES = ((0x20, 0x7E), (0xA0, 0x17F), (0x391, 0x3C9), (0x2010, 0x203B), (0x2190, 0x2193), (0xFF01, 0xFF5E))
+# minus and the like on axes, and characters of names that GB 2312 lacks
+SINGLE = "−×÷≈≠≤≥±√∑∞·€¥￥镕堃喆昇祎玥珺玙翀頔淼犇麴仝仉"
 
 
 def characters():
@@ -86,8 +81,6 @@ def make(source, target):
 if __name__ == "__main__":
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE
     if not path.exists():
-        sys.exit(
-            f"{path} is not there. Debian: apt install fonts-noto-cjk; elsewhere give the path of NotoSansCJK-Regular.ttc"
-        )
+        sys.exit(f"{path} is not there. Debian: apt install fonts-noto-cjk; elsewhere give the path of the .ttc file.")
     make(path, TARGET)
     sys.stdout.write(f"{TARGET.relative_to(ROOT)}: {TARGET.stat().st_size / 1e6:.2f} MB\n")
