@@ -260,8 +260,8 @@ def run_pip(extras):
 
 def run_pip_quietly(command, begun):
     """Run pip with its text in the log file and, now and then, a short line that tells how far it is."""
-    count, last = 0, begun
-    with LOG.open("w", encoding="utf-8", newline="\n") as log:
+    count, last, phase = 0, begun, "packages so far"
+    with LOG.open("w", buffering=1, encoding="utf-8", newline="\n") as log:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         process = subprocess.Popen(command, cwd=str(ROOT), env=child_environment(), **pipes)
         for raw in process.stdout:
@@ -269,10 +269,11 @@ def run_pip_quietly(command, begun):
             log.write(line)
             count += line.startswith("Collecting ")
             if line.startswith("Installing collected packages"):
-                say(f"      {count} packages fetched: {now - begun:.0f} s; installing them")
+                phase = "packages fetched, installing them"
+                say(f"      {count} {phase}: {now - begun:.0f} s")
             elif now - last > 15:
                 last = now
-                say(f"      {count} packages so far: {now - begun:.0f} s")
+                say(f"      {count} {phase}: {now - begun:.0f} s")
         return process.wait()
 
 
@@ -328,7 +329,7 @@ def last_errors(text):
     """Return the few lines of pip's text that say what went wrong."""
     lines = [re.sub(r"^\d{4}-\d\d-\d\dT\S+\s", "", line).rstrip() for line in text.splitlines()]
     errors = [line for line in lines if re.match(r"\s*(\w+Error|ERROR|error):", line)]
-    return "\n".join((errors or [line for line in lines if line])[-6:])
+    return "\n".join((errors or [line for line in lines if line])[-4:])
 
 
 def lock_folder():
@@ -391,7 +392,8 @@ def update(extras):
         return
     if "Installing collected packages" not in text:  # pip stopped before it touched anything
         write_stamp(**stamp) if stamp else (VENV / "cimlab-stamp.json").unlink()
-    raise Stop(f"\nThe packages could not be installed. pip says:\n{last_errors(text)}\n\n{remedy(text)}\nLog: {LOG}")
+    advice, errors = remedy(text), last_errors(text)
+    raise Stop(f"\nThe packages could not be installed. {advice}\n\nWhat pip said last:\n{errors}\nAll it said: {LOG}")
 
 
 def ensure_or_keep(extras):
