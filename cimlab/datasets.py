@@ -1,12 +1,15 @@
 """The only door to data: the tables of the synthetic retailer Xudong (旭东) as pandas DataFrames.
 
-The types come from the data dictionary (`datapackage.json` beside the files), never from a guess: a phone number such as
-``0086 1740…`` stays text, a blank cell is a missing value, a date is a date.
+The types come from the data dictionary (`datapackage.json` beside the files), never from a guess: a phone number such
+as ``0086-1740…`` stays text, a blank cell is a missing value, a date is a date.
 """
 
+import csv
 import difflib
 import json
 import os
+import warnings
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +20,8 @@ DESCRIPTOR = "datapackage.json"
 # What one word of the dictionary is in pandas. A column of whole numbers that may be blank is the nullable Int64.
 DTYPES = {"string": "str", "integer": "int64", "number": "float64", "boolean": "bool"}
 DATES = ("date", "datetime")
+# The same words in a message.
+KINDS = {"string": "allowed", "integer": "a whole number", "boolean": "true or false"}
 
 
 def load(name):
@@ -32,8 +37,8 @@ def load(name):
     Returns
     -------
     pandas.DataFrame
-        One row per row of the file. Text is `str`, whole numbers are `int64` (`Int64` where a cell may be blank), amounts are
-        `float64` in CNY, dates are `datetime64[us]`. A blank cell is a missing value.
+        One row per row of the file. Text is `str`, whole numbers are `int64` (`Int64` where a cell may be blank),
+        amounts are `float64` in CNY, dates are `datetime64[us]`. A blank cell is a missing value.
 
     Raises
     ------
@@ -111,15 +116,15 @@ def tables():
 
 
 def data_folder():
-    """Return the folder of the data: that of CIMLAB_DATA, else the one of the checkout, else the one of the installed package."""
+    """Return the folder of the data: that of CIMLAB_DATA, else that of the checkout, else that of the package."""
     package = Path(__file__).resolve().parent
     chosen = os.environ.get("CIMLAB_DATA", "").strip()
     if chosen:
         folder = Path(chosen).expanduser()
         if not (folder / DESCRIPTOR).is_file():
             raise FileNotFoundError(
-                f"The environment variable CIMLAB_DATA is {chosen!r}, but {folder.absolute() / DESCRIPTOR} is not there. "
-                "Set it to a folder made by `cimlab generate`, or remove it to use the data that comes with the course."
+                f"The environment variable CIMLAB_DATA is {chosen!r}, but {folder.absolute() / DESCRIPTOR} is not "
+                "there. Set it to a folder made by `cimlab generate`, or remove it to use the data of the course."
             )
         return folder
     for folder in (package.parent / "datasets", package / "_datasets"):
@@ -165,6 +170,24 @@ def read_table(folder, resource):
         raise FileNotFoundError(f"{path} is not there, though the data dictionary names it. {remedy(path)}")
     check_header(path, [field["name"] for field in fields])
     try:
+        frame = read_cells(path, fields)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is damaged: it is not UTF-8 text (byte {error.start}). {remedy(path)}") from None
+    except (ValueError, TypeError, OverflowError, pd.errors.ParserWarning) as error:
+        raise ValueError(f"{path} is damaged: {find_fault(path, fields) or error}. {remedy(path)}") from None
+    if len(frame) != resource["rows"]:
+        raise ValueError(
+            f"{path} is damaged: it has {len(frame):,} rows, the data dictionary says {resource['rows']:,}. "
+            f"{remedy(path)}"
+        )
+    return frame
+
+
+def read_cells(path, fields):
+    """Read a CSV file with the types of its fields; raise ValueError or ParserWarning at the first misfit."""
+    with warnings.catch_warnings():
+        # pandas only warns when a row has more cells than the first line, and loses them
+        warnings.simplefilter("error", pd.errors.ParserWarning)
         frame = pd.read_csv(
             path,
             # utf-8-sig: a spreadsheet that saved the file again has put a mark in front of it
@@ -172,27 +195,25 @@ def read_table(folder, resource):
             dtype={field["name"]: pandas_type(field) for field in fields},
             keep_default_na=False,
             na_values={field["name"]: [""] for field in fields},
-            float_precision="round_trip",
             index_col=False,
         )
-        for field in fields:
-            if field["type"] in DATES:
-                text = frame[field["name"]]
-                frame[field["name"]] = pd.to_datetime(text, format=field["format"]).astype("datetime64[us]")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is damaged: it is not UTF-8 text (byte {error.start}). {remedy(path)}") from None
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{path} is damaged: {find_fault(path, fields) or error}. {remedy(path)}") from None
-    if len(frame) != resource["rows"]:
-        raise ValueError(
-            f"{path} is damaged: it has {len(frame):,} rows, the data dictionary says {resource['rows']:,}. {remedy(path)}"
-        )
+    for field in fields:
+        column = field["name"]
+        if field["type"] in DATES:
+            frame[column] = pd.to_datetime(frame[column], format=field["format"]).astype("datetime64[us]")
+        if is_required(field) and frame[column].isna().any():
+            raise ValueError(f"column {column!r} has blank cells")
     return frame
+
+
+def is_required(field):
+    """Return whether a field must not be blank."""
+    return bool(field.get("constraints", {}).get("required"))
 
 
 def pandas_type(field):
     """Return the pandas dtype with which a field is read; dates are read as text and converted after."""
-    if field["type"] == "integer" and not field.get("constraints", {}).get("required"):
+    if field["type"] == "integer" and not is_required(field):
         return "Int64"
     return DTYPES.get(field["type"], "str")
 
@@ -209,24 +230,32 @@ def check_header(path, expected):
 
 
 def find_fault(path, fields):
-    """Return where the first cell stands that does not have the type of its field, in words; None if there is none."""
-    frame = pd.read_csv(path, encoding="utf-8-sig", dtype="str", keep_default_na=False, on_bad_lines="skip", index_col=False)
-    for field in fields:
-        text = frame[field["name"]]
-        if field["type"] in ("integer", "number"):
-            values = pd.to_numeric(text, errors="coerce")
-            bad = values.isna() | ((values % 1 != 0) if field["type"] == "integer" else False)
-        elif field["type"] in DATES:
-            bad = pd.to_datetime(text, format=field["format"], errors="coerce").isna()
-        else:
-            continue
-        if not field.get("constraints", {}).get("required"):
-            bad &= text != ""
-        if bad.any():
-            row = int(bad.to_numpy().argmax())
-            kind = {"integer": "a whole number", "number": "a number"}.get(field["type"], f"a {field['type']}")
-            return f"line {row + 2}, column {field['name']!r}: {text.iloc[row]!r} is not {kind}"
+    """Return in words where the first cell stands that does not fit its field; None if there is none."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        for cells in rows:
+            if len(cells) != len(fields):
+                return f"line {rows.line_num} has {len(cells)} cells, {len(fields)} are expected"
+            for field, cell in zip(fields, cells, strict=True):
+                if not cell_fits(field, cell):
+                    kind = KINDS.get(field["type"], f"a {field['type']}")
+                    return f"line {rows.line_num}, column {field['name']!r}: {cell!r} is not {kind}"
     return None
+
+
+def cell_fits(field, cell):
+    """Return whether the text of a cell can be read as the type of its field."""
+    if cell == "":
+        return not is_required(field)
+    try:
+        if field["type"] in DATES:
+            datetime.strptime(cell, field["format"])
+        elif field["type"] in ("integer", "number"):
+            {"integer": int, "number": float}[field["type"]](cell)
+        return field["type"] != "boolean" or cell in ("true", "false")
+    except ValueError:
+        return False
 
 
 def remedy(path):

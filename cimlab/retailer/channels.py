@@ -60,9 +60,13 @@ def later_day(draws, day, table, column, row):
 
 
 def make_copies(draws, person, channel, day, settings):
-    """Return the record of one channel and its duplicates: a new card for a lost one, a new account for a forgotten one."""
+    """Return the record of one channel and its duplicates: a new card for a lost one, a second account."""
     row, days = person["row"], [day]
-    chances = [settings["second_member_per_1000"], settings["third_member_per_1000"]] if channel == "till" else [settings["second_account_per_1000"]]
+    chances = (
+        [settings["second_member_per_1000"], settings["third_member_per_1000"]]
+        if channel == "till"
+        else [settings["second_account_per_1000"]]
+    )
     for copy, chance in enumerate(chances):
         room = (REFERENCE_DATE - days[-1]).days - 60
         if room <= 0 or not draws.chance(chance, "record", f"again {channel}", row, copy):
@@ -73,7 +77,9 @@ def make_copies(draws, person, channel, day, settings):
         key = row * 8 + copy
         record = {"channel": channel, "key": key, "person": person, "made_on": made_on, "updated_on": made_on}
         if draws.chance(settings["updated_later_per_1000"], "record", f"updated {channel}", key):
-            record["updated_on"] += timedelta(days=draws.below((next_on - made_on).days + 1, "record", f"updated on {channel}", key))
+            record["updated_on"] += timedelta(
+                days=draws.below((next_on - made_on).days + 1, "record", f"updated on {channel}", key)
+            )
         if channel == "till":
             record["store"] = choose_store(draws, person, key, made_on, settings)
         records.append(record)

@@ -1,8 +1,8 @@
-"""What was typed instead of the truth: the clean values of a record go through `dirt.yaml`, and a ledger keeps each change."""
+"""What was typed instead of the truth: clean values go through `dirt.yaml`, and a ledger keeps each change."""
 
+from cimlab.retailer import forms, slips
 from cimlab.retailer.draws import read_settings
 from cimlab.retailer.people import REFERENCE_DATE
-from cimlab.retailer.slips import FROM_READING, operation
 
 # Which value of the person (of the firm) each column of a record shows.
 FIELDS = {
@@ -14,7 +14,7 @@ FIELDS = {
 
 
 def type_records(draws, records, progress=lambda rows, _: rows):
-    """Write what was typed into `typed` of each record; return the ledger: (record_id, field, operation, clean value)."""
+    """Write what was typed into `typed` of each record; return the ledger: (id, column, operations, clean value)."""
     ledger = []
     for record in progress(records, "dirt"):
         record["typed"], changes = type_record(draws, record)
@@ -47,7 +47,11 @@ def clean_values(record, channel):
     if channel == "firm":
         return {column: record["firm"][value] for column, value in FIELDS[channel].items()}
     person = record["person"]
-    values = {"name": person["surname"] + person["given"], "gender": person["sex"], "birth_date": person["birth"].isoformat()}
+    values = {
+        "name": person["surname"] + person["given"],
+        "gender": person["sex"],
+        "birth_date": person["birth"].isoformat(),
+    }
     values |= {key: person[key] for key in ("phone", "email", "id_number", "city", "address")}
     return {column: values[value] for column, value in FIELDS[channel].items()}
 
@@ -62,7 +66,9 @@ def values_then(draws, record, clean, rules):
         if changed_on is None or record["made_on"] >= changed_on:
             continue
         kept = rules["fields"][columns[0]].get("kept", 0)
-        if record["updated_on"] < changed_on or draws.chance(kept, f"dirt {record['channel']}", f"kept {columns[0]}", record["key"]):
+        if record["updated_on"] < changed_on or draws.chance(
+            kept, f"dirt {record['channel']}", f"kept {columns[0]}", record["key"]
+        ):
             then |= {column: person[f"former_{column}"] for column in columns if column in then}
     return then
 
@@ -109,7 +115,11 @@ def type_value(then, clean, rule, column, level, groups, draw, record):
     if draw(1000, "blank") < blank_rate(rule, groups):
         return "", ["blank"]
     form = weighted(rule["forms"], draw)
-    steps = [] if form in FROM_READING else [name for name, rate in rule.get("errors", {}).items() if happens(name, rate, level, draw)]
+    steps = (
+        []
+        if form in forms.FROM_READING
+        else [name for name, rate in rule.get("errors", {}).items() if happens(name, rate, level, draw)]
+    )
     steps += [form] if form != "plain" else []
     steps += [name for name, rate in rule.get("slips", {}).items() if happens(name, rate, level, draw)]
     for name in steps:
@@ -118,6 +128,15 @@ def type_value(then, clean, rule, column, level, groups, draw, record):
             value = new
             done.append(name)
     return value, done
+
+
+def operation(name, column):
+    """Return the function of an operation that `dirt.yaml` names for a column."""
+    name = forms.NAMES_BY_COLUMN.get((column, name), name)
+    function = getattr(forms, name, None) or getattr(slips, name, None)
+    if function is None:
+        raise ValueError(f"dirt.yaml, column {column!r}: there is no operation {name!r} in forms.py or slips.py.")
+    return function
 
 
 def happens(name, rate, level, draw):

@@ -1,11 +1,11 @@
 """Random numbers that depend on nothing but a seed and the place where they are used.
 
-Each number is a hash of (seed; table, column, row, draw). There is no running stream: a new column, a new table or another
-order of work moves no other number, and every machine gets the same bits.
+Each number is a hash of (seed; table, column, row, draw). There is no running stream: a new column, a new table or
+another order of work moves no other number, and every machine gets the same bits.
 """
 
 from bisect import bisect_right
-from functools import lru_cache
+from functools import cache
 from hashlib import blake2b
 from itertools import accumulate
 from pathlib import Path
@@ -15,12 +15,17 @@ import yaml
 FOLDER = Path(__file__).resolve().parent
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_settings(name):
     """Return one of the YAML files beside this module; read once, to be treated as read-only."""
     # The C loader is five times faster and gives the same values.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), Loader=loader)
+
+
+def split_entries(text):
+    """Return the words of each entry of a list such as `王 wang 7100, 李 li 7000`."""
+    return [entry.split() for entry in text.replace("\n", " ").split(",") if entry.strip()]
 
 
 class Draws:
@@ -37,7 +42,7 @@ class Draws:
     >>> draws.below(6, "dice", "spots", 0) == Draws(1).below(6, "dice", "spots", 0)
     True
     >>> [draws.below(6, "dice", "spots", row) + 1 for row in range(8)]
-    [2, 3, 4, 6, 2, 5, 1, 2]
+    [6, 4, 2, 6, 1, 2, 4, 1]
     """
 
     def __init__(self, seed):

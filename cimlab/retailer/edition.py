@@ -37,12 +37,17 @@ def make_edition(customers=DEFAULT_CUSTOMERS, seed=DEFAULT_SEED, progress=lambda
     orders = make_orders(draws, shelf, persons, progress)
     give_tiers(orders, records)
     records += make_calls(draws, persons, orders, shelf, progress)
-    firms = make_firms(draws, max(customers * read_settings("parameters")["enterprises"]["per_1000_customers"] // 1000, 1))
+    firms = make_firms(
+        draws, max(customers * read_settings("parameters")["enterprises"]["per_1000_customers"] // 1000, 1)
+    )
     firm_records = make_firm_records(draws, firms)
     number_records(draws, persons, records, firms, firm_records)
     ledger = type_records(draws, records + firm_records, progress)
     data = {
-        "stores": list_stores(), "products": list_products(shelf), **list_records(records), **list_orders(orders),
+        "stores": list_stores(),
+        "products": list_products(shelf),
+        **list_records(records),
+        **list_orders(orders),
         "enterprises": [list_firm_record(record) for record in firm_records],
         "reviewed": list_reviewed(draws, persons, records),
     }
@@ -93,8 +98,14 @@ def money(fen):
 def list_products(shelf):
     """Return the rows of `products`."""
     return [
-        {"product_id": f"P{row:04d}", "name": product["name"], "name_zh": product["name_zh"], "category": product["category"],
-         "unit_price": money(product["price"]), "pack_size": product["size"]}
+        {
+            "product_id": f"P{row:04d}",
+            "name": product["name"],
+            "name_zh": product["name_zh"],
+            "category": product["category"],
+            "unit_price": money(product["price"]),
+            "pack_size": product["size"],
+        }
         for row, product in enumerate(shelf.products, 1)
     ]
 
@@ -105,8 +116,14 @@ def list_records(records):
     for record in records:
         typed = record["typed"]
         if record["channel"] == "till":
-            own = {"store_id": store_id(record["store"]), "tier": record["tier"], "joined_on": record["made_on"].isoformat()}
-            rows["members"].append({"member_id": record["id"]} | typed | own | {"updated_on": record["updated_on"].isoformat()})
+            own = {
+                "store_id": store_id(record["store"]),
+                "tier": record["tier"],
+                "joined_on": record["made_on"].isoformat(),
+            }
+            rows["members"].append(
+                {"member_id": record["id"]} | typed | own | {"updated_on": record["updated_on"].isoformat()}
+            )
         elif record["channel"] == "web":
             own = {"registered_on": record["made_on"].isoformat(), "updated_on": record["updated_on"].isoformat()}
             rows["web_accounts"].append({"account_id": record["id"]} | typed | own)
@@ -121,27 +138,42 @@ def list_orders(orders):
     rows = {"orders": [], "order_lines": []}
     for number, order in enumerate(orders, 1):
         order["id"] = f"O{number:06d}"
-        rows["orders"].append({
-            "order_id": order["id"], "channel": order["channel"],
-            "customer_ref": order["record"]["id"] if order["record"] else "", "store_id": store_id(order["store"]),
-            "ordered_at": f"{order['at']:%Y-%m-%d %H:%M}", "amount": money(order["amount"]),
-        })
+        rows["orders"].append(
+            {
+                "order_id": order["id"],
+                "channel": order["channel"],
+                "customer_ref": order["record"]["id"] if order["record"] else "",
+                "store_id": store_id(order["store"]),
+                "ordered_at": f"{order['at']:%Y-%m-%d %H:%M}",
+                "amount": money(order["amount"]),
+            }
+        )
         for line_no, line in enumerate(order["lines"], 1):
-            rows["order_lines"].append({
-                "order_id": order["id"], "line_no": str(line_no), "product_id": f"P{line['product'] + 1:04d}",
-                "quantity": str(line["quantity"]), "unit_price": money(line["price"]),
-                "discount": f"0.{line['tenths']}", "amount": money(line["amount"]),
-            })
+            rows["order_lines"].append(
+                {
+                    "order_id": order["id"],
+                    "line_no": str(line_no),
+                    "product_id": f"P{line['product'] + 1:04d}",
+                    "quantity": str(line["quantity"]),
+                    "unit_price": money(line["price"]),
+                    "discount": f"0.{line['tenths']}",
+                    "amount": money(line["amount"]),
+                }
+            )
     return rows
 
 
 def list_firm_record(record):
     """Return one row of `enterprises`."""
-    return {"enterprise_id": record["id"]} | record["typed"] | {"source": record["channel"], "updated_on": record["updated_on"].isoformat()}
+    return (
+        {"enterprise_id": record["id"]}
+        | record["typed"]
+        | {"source": record["channel"], "updated_on": record["updated_on"].isoformat()}
+    )
 
 
 def list_reviewed(draws, persons, records):
-    """Return the rows of `reviewed`: all records of a random part of the persons, under numbers that tell nothing else."""
+    """Return the rows of `reviewed`: all records of some persons, under numbers that tell nothing else."""
     share = read_settings("parameters")["reviewed_per_1000"]
     order = sorted(persons, key=lambda person: draws.number("reviewed", "person", person["row"]))
     numbers = {person["id"]: number for number, person in enumerate(order[: len(order) * share // 1000], 1)}
@@ -157,11 +189,13 @@ def list_truth(persons, records, orders, firm_records, ledger):
     columns = ("name", "credit_code", "industry", "contact_name", "contact_phone", "city")
     return {
         "entity_map": [
-            {"record_id": r["id"], "person_id": r["person"]["id"], "household_id": r["person"]["household_id"]} for r in records
+            {"record_id": r["id"], "person_id": r["person"]["id"], "household_id": r["person"]["household_id"]}
+            for r in records
         ],
         "persons": [list_person(person) for person in persons],
         "enterprises": [
-            {"enterprise_id": r["id"], "firm_id": r["firm"]["id"]} | {column: r["firm"][column] for column in columns} for r in firm_records
+            {"enterprise_id": r["id"], "firm_id": r["firm"]["id"]} | {column: r["firm"][column] for column in columns}
+            for r in firm_records
         ],
         "ledger": [dict(zip(("record_id", "field", "operation", "clean_value"), row, strict=True)) for row in ledger],
         "anonymous_orders": [
@@ -173,8 +207,16 @@ def list_truth(persons, records, orders, firm_records, ledger):
 def list_person(person):
     """Return one row of the truth's `persons`."""
     surname, given = person["readings"]
-    row = {"person_id": person["id"], "household_id": person["household_id"], "name": person["surname"] + person["given"]}
-    row |= {"name_pinyin": f"{surname} {''.join(given)}", "gender": person["sex"], "birth_date": person["birth"].isoformat()}
+    row = {
+        "person_id": person["id"],
+        "household_id": person["household_id"],
+        "name": person["surname"] + person["given"],
+    }
+    row |= {
+        "name_pinyin": f"{surname} {''.join(given)}",
+        "gender": person["sex"],
+        "birth_date": person["birth"].isoformat(),
+    }
     row |= {key: person[key] for key in ("phone", "email", "id_number", "city", "address", "former_phone")}
     row["phone_changed_on"] = str(person["phone_changed_on"] or "")
     row |= {key: person[key] for key in ("former_city", "former_address")}

@@ -5,7 +5,8 @@ from datetime import timedelta
 from cimlab.retailer.draws import read_settings
 from cimlab.retailer.people import PHONES, REFERENCE_DATE, make_given_name, phone_number, surname_weights
 
-# GB 32100: the characters of a unified social credit code and their weights; GB 11714: those of the organisation code in it.
+# GB 32100: the characters of a unified social credit code and their weights; GB 11714: those of the organisation code
+# that it holds.
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
@@ -20,16 +21,26 @@ def make_firm(draws, row):
     """Return one firm: its name tells its city, its invented brand and its business."""
     words, places = read_settings("firms"), read_settings("places")["cities"]
     city = draws.weighted([(city, facts["share"]) for city, facts in places.items()], "firm", "city", row)
-    industry = draws.weighted([(name, facts["share"]) for name, facts in words["industries"].items()], "firm", "industry", row)
-    brand = draws.pick(words["brand_first"].split(), "firm", "brand", row) + draws.pick(words["brand_second"].split(), "firm", "brand two", row)
+    industry = draws.weighted(
+        [(name, facts["share"]) for name, facts in words["industries"].items()], "firm", "industry", row
+    )
+    brand = draws.pick(words["brand_first"].split(), "firm", "brand", row) + draws.pick(
+        words["brand_second"].split(), "firm", "brand two", row
+    )
     business = draws.pick(words["industries"][industry]["words"].split(), "firm", "business", row)
     form = draws.weighted(words["forms"], "firm", "form", row)
     surname, _ = draws.weighted(surname_weights(), "firm", "contact", row)
     given = make_given_name(draws, f"firm {row}", draws.pick("FM", "firm", "contact sex", row), 1985)
     return {
-        "row": row, "name": f"{city.removesuffix('市')}{brand}{business}{form}", "brand": brand, "business": business,
-        "credit_code": make_credit_code(draws, row, places[city]["region"]), "industry": industry,
-        "contact_name": surname + given, "contact_phone": phone_number(draws, PHONES - 1 - row), "city": city,
+        "row": row,
+        "name": f"{city.removesuffix('市')}{brand}{business}{form}",
+        "brand": brand,
+        "business": business,
+        "credit_code": make_credit_code(draws, row, places[city]["region"]),
+        "industry": industry,
+        "contact_name": surname + given,
+        "contact_phone": phone_number(draws, PHONES - 1 - row),
+        "city": city,
     }
 
 

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from functools import lru_cache
 
-from cimlab.retailer.draws import by_limit, read_settings
+from cimlab.retailer.draws import by_limit, read_settings, split_entries
 
 REFERENCE_DATE = date(2026, 6, 30)
 # 1740[0-5] is a range of satellite numbers: valid for every checker, and nobody's in the street.
@@ -11,7 +11,15 @@ FIRST_PHONE = 17400000000
 PHONES = 6_000_000
 CHANGES_FROM, CHANGES_TO = date(2021, 7, 1), date(2026, 5, 31)
 # How many persons a kind of household has.
-SIZES = {"single": 1, "couple": 2, "couple_child": 3, "couple_two_children": 4, "three_generations": 4, "siblings": 2, "flatmates": 2}
+SIZES = {
+    "single": 1,
+    "couple": 2,
+    "couple_child": 3,
+    "couple_two_children": 4,
+    "three_generations": 4,
+    "siblings": 2,
+    "flatmates": 2,
+}
 
 
 def make_persons(draws, count, progress=lambda rows, _: rows):
@@ -49,9 +57,15 @@ def make_household(draws, house):
         roles.append(("child", draws.pick("FM", "household", "child sex", house, child), years))
     if kind == "three_generations":
         years = max(age, roles[1][2]) + draws.between(22, 28, "household", "parent", house)
-        roles.append(("parent", draws.weighted([("F", 60), ("M", 40)], "household", "parent sex", house), min(years, 86)))
+        roles.append(
+            ("parent", draws.weighted([("F", 60), ("M", 40)], "household", "parent sex", house), min(years, 86))
+        )
     if kind in ("siblings", "flatmates"):
-        gap = draws.between(2, 6, "household", "age", house, 1) if kind == "siblings" else draws.between(-3, 3, "household", "age", house, 1)
+        gap = (
+            draws.between(2, 6, "household", "age", house, 1)
+            if kind == "siblings"
+            else draws.between(-3, 3, "household", "age", house, 1)
+        )
         roles.append((kind, draws.pick("FM", "household", "sex", house, 1), max(age + gap, 18)))
     surnames = family_surnames(draws, house, kind, roles, settings)
     shared = draws.chance(settings["sibling_character_per_1000"], "household", "shared character", house)
@@ -65,7 +79,15 @@ def make_household(draws, house):
             given = share_character(brother["given"], given, brother["sex"] == sex)
         if surname + given in {p["surname"] + p["given"] for p in persons}:
             given = make_given_name(draws, row, sex, birth.year, draw=9)
-        person = {"row": row, "household": house, "role": role, "sex": sex, "birth": birth, "surname": surname, "given": given}
+        person = {
+            "row": row,
+            "household": house,
+            "role": role,
+            "sex": sex,
+            "birth": birth,
+            "surname": surname,
+            "given": given,
+        }
         person["readings"] = (reading, tuple(readings()[character] for character in given))
         person["id_number"] = make_id_number(draws, row, birth, sex, home["region"])
         persons.append(person | home)
@@ -74,8 +96,10 @@ def make_household(draws, house):
 
 def family_surnames(draws, house, kind, roles, settings):
     """Return a (surname, reading) for each role: children carry one of their parents', partners their own."""
+
     def fresh(draw):
         return draws.weighted(surname_weights(), "household", "surname", house, draw)
+
     names = [fresh(0)]
     if len(roles) > 1 and roles[1][0] == "partner":
         names.append(fresh(1))
@@ -96,14 +120,14 @@ def family_surnames(draws, house, kind, roles, settings):
 @lru_cache(maxsize=1)
 def surname_weights():
     """Return ((surname, reading), weight) pairs."""
-    entries = (entry.split() for entry in read_settings("names")["surnames"].replace("\n", " ").split(",") if entry.strip())
+    entries = split_entries(read_settings("names")["surnames"])
     return [((surname, reading), int(weight)) for surname, reading, weight in entries]
 
 
 @lru_cache(maxsize=1)
 def readings():
     """Return the pinyin of every character of a given name."""
-    entries = (entry.split() for entry in read_settings("names")["pinyin"].replace("\n", " ").split(",") if entry.strip())
+    entries = split_entries(read_settings("names")["pinyin"])
     return {character: reading for reading, characters in entries for character in characters}
 
 
@@ -215,10 +239,19 @@ def give_emails(draws, persons):
         if not draws.chance(by_limit(settings["email_by_age"], age), "person", "email", row):
             continue
         name, initials, year = "".join(given), "".join(part[0] for part in given), f"{person['birth']:%Y}"
-        forms = [surname + name, f"{name}.{surname}", surname + name + year[2:], surname + initials + year,
-                 f"{surname}_{name}", initials + surname + f"{person['birth']:%m%d}", name + year]
+        forms = [
+            surname + name,
+            f"{name}.{surname}",
+            surname + name + year[2:],
+            surname + initials + year,
+            f"{surname}_{name}",
+            initials + surname + f"{person['birth']:%m%d}",
+            name + year,
+        ]
         local = draws.pick(forms, "person", "email form", row)
-        domain = draws.weighted([("example.com", 60), ("example.net", 25), ("example.org", 15)], "person", "email domain", row)
+        domain = draws.weighted(
+            [("example.com", 60), ("example.net", 25), ("example.org", 15)], "person", "email domain", row
+        )
         extra = 0
         while f"{local}{extra or ''}@{domain}" in taken:
             extra += draws.between(1, 40, "person", "email extra", row, extra)

@@ -1,8 +1,8 @@
-"""Purchases: each person buys at an own rate, in an own taste, through the calendar of the shops, until the person leaves.
+"""Purchases: each person buys at an own rate and taste, through the calendar of the shops, until the person leaves.
 
 The model is that of Schmittlein, Morrison and Colombo (1987) with the leaving of Fader, Hardie and Lee (2005): Poisson
-purchases at gamma-distributed rates, a chance to leave after each purchase. Seasons are a change of time: gaps are drawn in
-operational time and read off a calendar in which a busy day is longer.
+purchases at gamma-distributed rates, a chance to leave after each purchase. Seasons are a change of time: gaps are
+drawn in operational time and read off a calendar in which a busy day is longer.
 
 References
 ----------
@@ -82,7 +82,15 @@ def make_order(draws, shelf, person, key, day, earlier):
     hour = draws.weighted(settings["hours"][channel], "order", "hour", key)
     at = datetime(day.year, day.month, day.day, hour, draws.below(60, "order", "minute", key))
     lines = shelf.fill_basket(draws, person, key, day)
-    order = {"key": key, "person": person, "channel": channel, "at": at, "lines": lines, "record": record, "store": None}
+    order = {
+        "key": key,
+        "person": person,
+        "channel": channel,
+        "at": at,
+        "lines": lines,
+        "record": record,
+        "store": None,
+    }
     order["amount"] = sum(line["amount"] for line in lines)
     if channel == "till":
         order["store"] = choose_store(draws, person, key, day, {"near_store_per_1000": 930})
@@ -99,9 +107,9 @@ def choose_channel(draws, person, key, day, earlier, settings):
     """Return (record, channel) of a purchase: of the records made by that day, mostly the newest of the channel."""
     usable = [record for record in person["records"] if record["made_on"] <= day]
     weights = {channel: settings["channel_weight"][channel] for channel in dict.fromkeys(r["channel"] for r in usable)}
-    if "call" in person["channels"]:
-        if sum(order["channel"] == "call" for order in earlier) < settings["order_calls_limit"]:
-            weights["call"] = settings["channel_weight"]["call"]
+    ordered = sum(order["channel"] == "call" for order in earlier)
+    if "call" in person["channels"] and ordered < settings["order_calls_limit"]:
+        weights["call"] = settings["channel_weight"]["call"]
     if "web" in weights and any(m1 == day.month and d1 <= day.day <= d2 for m1, d1, _, d2 in settings["web_days"]):
         weights["web"] *= 5
     channel = draws.weighted(list(weights.items()), "order", "channel", key)
@@ -123,7 +131,16 @@ class Shelf:
             numbers = []
             for name, name_zh, price, size, share in facts["products"]:
                 numbers.append(len(self.products))
-                self.products.append({"name": name, "name_zh": name_zh, "category": category, "price": price, "size": size, "share": share})
+                self.products.append(
+                    {
+                        "name": name,
+                        "name_zh": name_zh,
+                        "category": category,
+                        "price": price,
+                        "size": size,
+                        "share": share,
+                    }
+                )
             self.categories.append((numbers, facts["share"]))
         number = {product["name"]: row for row, product in enumerate(self.products)}
         self.companions = {number[first]: (number[second], chance) for first, second, chance in catalogue["companions"]}
@@ -138,7 +155,13 @@ class Shelf:
         """Return the tenths that are let off an article in a week: 0 if it is not on offer."""
         if not self.draws.chance(self.settings["promotion_per_1000"], "promotion", "on", week, row):
             return 0
-        return self.draws.weighted([(int(depth[2]), weight) for depth, weight in self.settings["promotion_depth"]], "promotion", "depth", week, row)
+        return self.draws.weighted(
+            [(int(depth[2]), weight) for depth, weight in self.settings["promotion_depth"]],
+            "promotion",
+            "depth",
+            week,
+            row,
+        )
 
     def choose(self, draws, category, day, key, draw):
         """Return an article of a category: the better sold and those on offer more often."""
@@ -146,7 +169,9 @@ class Shelf:
         if (category, week, day.month) not in self.sums:
             weights = []
             for row in self.categories[category][0]:
-                weight = self.products[row]["share"] * (self.settings["promotion_uplift"] if self.offer(week, row) else 100)
+                weight = self.products[row]["share"] * (
+                    self.settings["promotion_uplift"] if self.offer(week, row) else 100
+                )
                 weights.append(weight if day.month in self.months.get(row, (day.month,)) else 0)
             self.sums[category, week, day.month] = list(accumulate(weights))
         sums = self.sums[category, week, day.month]
@@ -161,7 +186,9 @@ class Shelf:
         chosen = []
         for draw in range(size):
             favourite = draws.chance(self.settings["favourite_categories_per_1000"], "line", "favourite", key, draw)
-            owner, place = (("person", row), draws.below(3, "line", "which", key, draw)) if favourite else (("line", key), draw)
+            owner, place = (
+                (("person", row), draws.below(3, "line", "which", key, draw)) if favourite else (("line", key), draw)
+            )
             at = draws.below(self.category_sums[-1], owner[0], "category", owner[1], place)
             product = self.choose(draws, bisect_right(self.category_sums, at), day, key, draw)
             if product not in chosen:
@@ -178,7 +205,13 @@ class Shelf:
         price = product["price"] if day >= PRICES_ROSE_ON else product["old_price"]
         quantity = 1 if price >= 10000 else draws.weighted(self.settings["quantity"], "line", "quantity", key, line)
         tenths = self.offer(week, row)
-        return {"product": row, "quantity": quantity, "price": price, "tenths": tenths, "amount": (quantity * price * (10 - tenths) + 5) // 10}
+        return {
+            "product": row,
+            "quantity": quantity,
+            "price": price,
+            "tenths": tenths,
+            "amount": (quantity * price * (10 - tenths) + 5) // 10,
+        }
 
 
 PRICES_ROSE_ON = REFERENCE_DATE.replace(year=2025, month=7, day=1)

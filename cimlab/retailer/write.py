@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,12 +29,12 @@ def write_edition(edition, folder, truth_folder=None, *, seed, customers):
 
     Raises
     ------
-    FileExistsError
-        If a folder holds anything that is not an edition of ours.
+    ValueError
+        If a folder holds anything that is not an edition of ours, or if one folder lies in the other.
+    OSError
+        If a folder cannot be written; then nothing was changed.
     """
-    targets = [Path(folder).absolute()] + ([Path(truth_folder).absolute()] if truth_folder is not None else [])
-    for target, name in zip(targets, (DATA_NAME, TRUTH_NAME), strict=False):
-        check_replaceable(target, name)
+    targets = check_folders(folder, truth_folder)
     made = []
     try:
         for target, name, tables in zip(targets, (DATA_NAME, TRUTH_NAME), edition, strict=False):
@@ -79,7 +78,11 @@ def describe_package(name, resources, seed, customers):
     package = {"name": name, "title": dictionary["title"], "profile": "tabular-data-package"}
     if name == TRUTH_NAME:
         package["title"] += ": the truth"
-    licence = {"name": "CC-BY-4.0", "title": "Creative Commons Attribution 4.0", "path": "https://creativecommons.org/licenses/by/4.0/"}
+    licence = {
+        "name": "CC-BY-4.0",
+        "title": "Creative Commons Attribution 4.0",
+        "path": "https://creativecommons.org/licenses/by/4.0/",
+    }
     package |= {"licenses": [licence], "seed": seed, "customers": customers}
     return package | {"referenceDate": dictionary["reference_date"].isoformat(), "resources": resources}
 
@@ -95,9 +98,17 @@ def describe_resource(table, specification, content, rows):
             for column, other in specification["foreign"].items()
         ]
     return {
-        "name": table, "path": f"{table}.csv", "description": specification["meaning"], "profile": "tabular-data-resource",
-        "format": "csv", "mediatype": "text/csv", "encoding": "utf-8", "rows": rows, "bytes": len(content),
-        "hash": f"sha256:{hashlib.sha256(content).hexdigest()}", "schema": schema,
+        "name": table,
+        "path": f"{table}.csv",
+        "description": specification["meaning"],
+        "profile": "tabular-data-resource",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "rows": rows,
+        "bytes": len(content),
+        "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "schema": schema,
     }
 
 
@@ -112,12 +123,27 @@ def describe_field(name, facts):
     return field
 
 
+def check_folders(folder, truth_folder=None):
+    """Return the folders to write as absolute paths, or raise ValueError if one of them must not be written."""
+    data = Path(folder).resolve()
+    check_replaceable(data, DATA_NAME)
+    if truth_folder is None:
+        return [data]
+    truth = Path(truth_folder).resolve()
+    if data == truth or data in truth.parents or truth in data.parents:
+        raise ValueError(f"the truth must stay apart from the data: {truth} and {data} lie in one another.")
+    check_replaceable(truth, TRUTH_NAME)
+    return [data, truth]
+
+
 def check_replaceable(folder, name):
-    """Raise FileExistsError unless the folder is missing, empty, or holds nothing but an edition of ours."""
+    """Raise ValueError unless the folder is missing, empty, or holds nothing but an edition of ours."""
+    if folder == Path.cwd():
+        raise ValueError(f"{folder} is the folder you are in; name another one, since it is replaced as a whole.")
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file; name a folder.")
+        raise ValueError(f"{folder} is a file; name a folder.")
     found = {path.name for path in folder.iterdir()}
     if not found:
         return
@@ -127,10 +153,12 @@ def check_replaceable(folder, name):
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
     if not ours:
-        raise FileExistsError(f"{folder} is not empty and is no edition made by this command; name another folder or an empty one.")
+        raise ValueError(
+            f"{folder} is not empty and is no edition made by this command; name another folder or an empty one."
+        )
     strange = sorted(found - ours - {"datapackage.json", "README.md"})
     if strange:
-        raise FileExistsError(f"{folder} holds {strange[0]!r}, which this command did not make; move it away first.")
+        raise ValueError(f"{folder} holds {strange[0]!r}, which this command did not make; move it away first.")
 
 
 def replace_folders(made, targets):
@@ -140,15 +168,15 @@ def replace_folders(made, targets):
         for new, target in zip(made, targets, strict=True):
             if target.exists():
                 aside = new.with_name(f"{new.name}-old")
-                os.replace(target, aside)
+                target.replace(aside)
                 moved.append((aside, target))
-            os.replace(new, target)
+            new.replace(target)
             put.append(target)
     except OSError:
         for target in put:
             shutil.rmtree(target, ignore_errors=True)
         for aside, target in moved:
-            os.replace(aside, target)
+            aside.replace(target)
         raise
     for aside, _ in moved:
         shutil.rmtree(aside, ignore_errors=True)
