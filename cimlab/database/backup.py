@@ -193,10 +193,8 @@ def _row_hashes(base, table):
     with engine.connect() as connection:
         rows = connection.execute(select(table)).all()
     keys = [table.columns.keys().index(column.name) for column in table.primary_key]
-    return {
-        tuple(str(row[place]) for place in keys): _hash([None if value is None else str(value) for value in row])
-        for row in rows
-    }
+    texts = [[None if value is None else str(value) for value in row] for row in rows]
+    return {tuple(text[place] for place in keys): _hash(text) for text in texts}
 
 
 def _open_file(path):

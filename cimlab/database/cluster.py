@@ -3,7 +3,9 @@
 import pandas as pd
 
 from cimlab.database.match import PAIR, _columns, compare_pairs
+from cimlab.database.names import SYLLABLE
 from cimlab.database.scoring import pairs_in_groups
+from cimlab.database.text import by_value
 
 
 def cluster_pairs(records, pairs, apart=None):
@@ -71,8 +73,10 @@ def cluster_pairs(records, pairs, apart=None):
 def find_conflicts(records, pairs, least_similar=0.85):
     """Find the records that hang together by `pairs` and yet cannot be one person.
 
-    Two records are in conflict when both hold a full name and the names differ clearly, or when the names are not
-    the same and the genders or the years of birth differ.
+    Members of a family share the phone, the address and the surname; what tells them apart is the given name. Two
+    records are in conflict when both given names are known in pinyin and differ clearly, or when the names are not the
+    same and the genders or the years of birth differ. A name in another order (Li Hong, Hong Li) and an English name
+    (Andy Li) say nothing.
 
     Parameters
     ----------
@@ -81,7 +85,7 @@ def find_conflicts(records, pairs, least_similar=0.85):
     pairs : pandas.DataFrame
         record_id_a, record_id_b.
     least_similar : float
-        Full names with a Jaro-Winkler similarity below this are different names.
+        Given names with a Jaro-Winkler similarity below this differ clearly.
 
     Returns
     -------
@@ -98,16 +102,17 @@ def find_conflicts(records, pairs, least_similar=0.85):
       record_id_a record_id_b
     0          r1          r3
     """
-    together = pairs_in_groups(cluster_pairs(records, pairs))
+    given = records["name_pinyin"].str.split(" ").str[1].astype("str")
     known = records.assign(
-        full_name=records["name_pinyin"].where(records["name_pinyin"].str.contains(" ", na=False)),
-        birth_year=records["birth_date"].dt.year,
+        given=given.where(given.str.fullmatch(f"{SYLLABLE}{{1,2}}", na=False)),
+        words=by_value(records["name_pinyin"], lambda name: " ".join(sorted(name.split()))),
+        year=records["birth_date"].dt.year,
     )
-    fields = {"full_name": "name", "name_pinyin": "exact", "gender": "exact", "birth_year": "exact"}
-    seen = compare_pairs(known, together, fields)
-    other_person = (seen["gender"] == 0) | (seen["birth_year"] == 0)
-    conflict = (seen["full_name"] < least_similar) | ((seen["name_pinyin"] == 0) & other_person)
-    return seen.loc[conflict, PAIR].reset_index(drop=True)
+    together = pairs_in_groups(cluster_pairs(records, pairs))
+    seen = compare_pairs(known, together, {"given": "name", "words": "exact", "gender": "exact", "year": "exact"})
+    other_name = (seen["words"] == 0) & (seen["given"] < least_similar)
+    other_person = (seen["words"] == 0) & ((seen["gender"] == 0) | (seen["year"] == 0))
+    return seen.loc[other_name | other_person, PAIR].reset_index(drop=True)
 
 
 def _strongest_first(pairs):

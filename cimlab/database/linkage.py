@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pandas as pd
 
-from cimlab.database.match import PAIR, _columns
+from cimlab.database.match import PAIR, _columns, candidate_pairs
 
 # What the kit compares for customers (columns of `standardise_records`), and on what a pair must agree to be compared.
 CUSTOMER_FIELDS = {
@@ -25,8 +25,7 @@ CUSTOMER_BLOCKS = [
     ["phone"],
     ["email"],
     ["id_number"],
-    ["name_pinyin", "city"],
-    ["name_pinyin", "birth_date"],
+    ["name_pinyin"],
     ["surname", "birth_date"],
     ["surname", "address"],
 ]
@@ -105,6 +104,7 @@ def _trained_linker(table, compare, blocks, seed, link_between):
     settings = SettingsCreator(
         link_type="link_only" if link_between else "dedupe_only",
         unique_id_column_name="record_id",
+        probability_two_random_records_match=_prior(table, blocks, link_between),
         comparisons=[_comparison(column, kind) for column, kind in compare.items()],
         blocking_rules_to_generate_predictions=rules,
         retain_matching_columns=False,
@@ -115,12 +115,22 @@ def _trained_linker(table, compare, blocks, seed, link_between):
     else:
         sets = engine.register(table)
     linker = Linker(sets, settings, log_level=None)
-    linker.training.estimate_u_using_random_sampling(max_pairs=4e5, seed=seed)
+    linker.training.estimate_u_using_random_sampling(max_pairs=2e5, seed=seed, num_chunks=1, min_count_per_level=None)
     for rule in rules:
-        linker.training.estimate_parameters_using_expectation_maximisation(
-            rule, populate_probability_two_random_records_match_from_trained_values=True
-        )
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
     return linker
+
+
+def _prior(table, blocks, link_between):
+    """How likely two records taken at random are one person: the share of pairs that two blocks or more agree on."""
+    found = pd.concat([candidate_pairs(table, [block]) for block in blocks])
+    sure = found[found.duplicated()].drop_duplicates()
+    possible = len(table) * (len(table) - 1) / 2
+    if link_between:
+        side = table.set_index("record_id")[link_between]
+        sure = sure[sure["record_id_a"].map(side).to_numpy() != sure["record_id_b"].map(side).to_numpy()]
+        possible = side.value_counts().prod()
+    return min(max(len(sure), 1) / possible, 0.5)
 
 
 def _comparison(column, kind):
@@ -144,19 +154,22 @@ def _comparison(column, kind):
 
 def _full_name_levels(column):
     left, right = f'"{column}_l"', f'"{column}_r"'
-    half = f"(contains({left}, ' ') = false or contains({right}, ' ') = false)"
-    same_surname = f"split_part({left}, ' ', 1) = split_part({right}, ' ', 1)"
+    surname, given = "split_part({0}, ' ', 1)", "split_part({0}, ' ', 2)"
+    one_half = f"({given.format(left)} = '' or {given.format(right)} = '')"
+    same_surname = f"{surname.format(left)} = {surname.format(right)}"
+    similar_given = f"jaro_winkler_similarity({given.format(left)}, {given.format(right)}) >= 0.88"
     levels = {
         "missing": f"{left} is null or {right} is null",
-        "same full name": f"{left} = {right} and contains({left}, ' ')",
-        "only a surname known, the same": f"{half} and {same_surname}",
+        "only a surname known, the same": f"{one_half} and {same_surname}",
+        "same full name": f"{left} = {right}",
         "same words in another order": f"list_sort(string_split({left}, ' ')) = list_sort(string_split({right}, ' '))",
-        "very similar": f"jaro_winkler_similarity({left}, {right}) >= 0.92 and {same_surname}",
-        "similar": f"jaro_winkler_similarity({left}, {right}) >= 0.85",
+        "same surname, similar given name": f"{same_surname} and {similar_given}",
+        "a letter or two differ": f"jaro_winkler_similarity({left}, {right}) >= 0.92 and not {same_surname}",
+        "same surname, another given name": same_surname,
     }
     made = [{"sql_condition": sql, "label_for_charts": label} for label, sql in levels.items()]
     made[0]["is_null_level"] = True
-    made[1] |= {"tf_adjustment_column": column, "tf_adjustment_weight": 1.0}
+    made[2] |= {"tf_adjustment_column": column, "tf_adjustment_weight": 1.0}
     return [*made, {"sql_condition": "ELSE", "label_for_charts": "different"}]
 
 

@@ -26,6 +26,11 @@ COMMON_SURNAMES = (
     "庄温牛樊葛邢安齐单解仇查区盖翟章鲁倪庞俞聂焦耿关霍包左柳甘祝欧游尤岳季翁骆殷詹费卓宁裴路管符喻柴蒙凌涂饶"
 )
 
+SYLLABLE = (
+    "(?:(?:[bpmfdtnlgkhjqxrzcsyw]|zh|ch|sh)"
+    "(?:iang|iong|uang|ang|eng|ing|ong|ian|iao|uai|uan|ai|an|ao|ei|en|er|ia|ie|in|iu|ou|ua|ue|ui|un|uo|ve|a|e|i|o|u|v)|ang|ai|an|ao|ei|en|er|ou)"
+)
+
 HONORIFICS_ZH = re.compile(r"(先生|女士|小姐|太太|老师|师傅|阿姨|同学|经理)$")
 HONORIFICS_EN = re.compile(r"^(mr|mrs|ms|miss|dr)\b\.?\s*|[\s,]+(mr|mrs|ms|miss|dr)\.?$", re.IGNORECASE)
 
@@ -64,7 +69,8 @@ def pinyin_names(series):
 
     Chinese characters are read by ``pypinyin``; the surname is read by `SURNAME_READINGS`, since 曾 is *zeng* as a
     surname and *céng* elsewhere. A name typed in Latin letters in either order ("Guofan Zeng", "ZENG Guofan",
-    "Zeng, Guofan") is turned round when only one of its ends can be a surname; otherwise it is kept as typed.
+    "Zeng, Guofan") is turned round when only one of its ends can be a surname; otherwise it is kept as typed. A name
+    run together (Zengguofan) is cut, surname first, where only one cut makes sense.
     ü is written v.
 
     Parameters
@@ -148,15 +154,26 @@ def _pinyin_of_latin(name):
     if words and "," not in name and _ends_with_surname(words):
         words = [words[-1], *words[:-1]]
     spelled = [word.lower() for word in words]
+    if len(spelled) == 1:
+        spelled = _split_run_together(spelled[0])
     return " ".join(part for part in (spelled[0], "".join(spelled[1:])) if part) if spelled else None
+
+
+def _split_run_together(word):
+    """Cut zengguofan into zeng and guofan, where only one cut leaves a surname and one or two syllables."""
+    cuts = [place for place in range(2, len(word)) if word[:place] in _surname_spellings()]
+    cuts = [place for place in cuts if re.fullmatch(f"{SYLLABLE}{{1,2}}", word[place:])]
+    return [word[: cuts[0]], word[cuts[0] :]] if len(cuts) == 1 else [word]
 
 
 def _ends_with_surname(words):
     first, last = words[0], words[-1]
     if first.isupper() != last.isupper():  # many forms ask for the surname in capitals: Guofan ZENG
         return last.isupper()
-    known = _surname_spellings()
-    return last.lower() in known and first.lower() not in known
+    known, first, last = _surname_spellings(), first.lower(), last.lower()
+    if first in known or last in known:
+        return first not in known
+    return bool(re.fullmatch(SYLLABLE * 2, first) and re.fullmatch(SYLLABLE, last))  # no surname of one character
 
 
 def _one_umlaut(word):
