@@ -21,7 +21,7 @@ HEADER = """\
 
 def environment():
     """Return the text of environment.yml."""
-    command = [sys.executable, "-m", "pyproject2conda.cli", "yaml", "--name", "cimlab", "--python-include", "infer"]
+    command = [sys.executable, "-m", "pyproject2conda", "yaml", "--name", "cimlab", "--python-include", "infer"]
     command += ["--req", "-e .", "--no-header"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
