@@ -115,19 +115,23 @@ def type_value(then, clean, rule, column, level, groups, draw, record):
     if draw(1000, "blank") < blank_rate(rule, groups):
         return "", ["blank"]
     form = weighted(rule["forms"], draw)
-    steps = (
-        []
-        if form in forms.FROM_READING
-        else [name for name, rate in rule.get("errors", {}).items() if happens(name, rate, level, draw)]
-    )
+    steps = [name for name, rate in rule.get("errors", {}).items() if happens(name, rate, level, draw)]
     steps += [form] if form != "plain" else []
     steps += [name for name, rate in rule.get("slips", {}).items() if happens(name, rate, level, draw)]
+    typed = apply_steps(value, steps, column, draw, record)
+    # A step that leaves no trace in what was typed (a wrong day, where only the year was written) is not in the ledger.
+    for name in list(steps):
+        others = [other for other in steps if other != name]
+        if apply_steps(value, others, column, draw, record) == typed:
+            steps = others
+    return typed, done + steps
+
+
+def apply_steps(value, steps, column, draw, record):
+    """Return a value after the operations of those names; each draws for itself, whatever the others do."""
     for name in steps:
-        new = operation(name, column)(value, lambda limit, label, name=name: draw(limit, f"{name} {label}"), record)
-        if new != value:
-            value = new
-            done.append(name)
-    return value, done
+        value = operation(name, column)(value, lambda limit, label, name=name: draw(limit, f"{name} {label}"), record)
+    return value
 
 
 def operation(name, column):

@@ -25,7 +25,7 @@ def honorific(value, draw, record):
 
 def surname_honorific(value, draw, record):
     """曾先生: only the surname is noted."""
-    return surname_of(record) + title(draw, record)
+    return value[: len(surname_of(record))] + title(draw, record)
 
 
 def surname_english(value, draw, record):
@@ -280,7 +280,8 @@ def no_city(value, draw, record):
 
 def short_firm(value, draw, record):
     """云禾食品: brand and business."""
-    return record["firm"]["brand"] + record["firm"]["business"]
+    start = len(record["firm"]["city"]) - 1
+    return value[start : start + len(record["firm"]["brand"] + record["firm"]["business"])]
 
 
 def no_form(value, draw, record):
@@ -290,8 +291,8 @@ def no_form(value, draw, record):
 
 def city_brackets(value, draw, record):
     """云禾食品(杭州)有限公司."""
-    city, head = short(record["firm"]["city"], draw, record), record["firm"]["brand"] + record["firm"]["business"]
-    return value.replace(city + head, f"{head}({city})")
+    city, head = short(record["firm"]["city"], draw, record), short_firm(value, draw, record)
+    return f"{head}({city}){value[len(city + head) :]}"
 
 
 def city_full_brackets(value, draw, record):
@@ -306,15 +307,3 @@ def industry_zh(value, draw, record):
 
 # A form of one name may mean another thing in another column.
 NAMES_BY_COLUMN = {("city", "pinyin"): "city_pinyin", ("city", "pinyin_lower"): "city_pinyin_lower"}
-# Forms that are written from the reading of a name: what was misheard or mistyped in characters does not show in them.
-FROM_READING = {
-    "surname_english",
-    "nickname",
-    "pinyin",
-    "pinyin_given_first",
-    "pinyin_joined",
-    "pinyin_capitals",
-    "pinyin_spaced",
-    "pinyin_hyphen",
-    "pinyin_comma",
-}

@@ -75,6 +75,13 @@ def street_homophone(value, draw, record):
     return replace_at(value, places[draw(len(places), "place")], known, draw) if places else value
 
 
+def brand_homophone(value, draw, record):
+    """云禾 → 云和: in the two characters of the brand, which stand after the city."""
+    known, start = homophone_rows(), len(record["firm"]["city"]) - 1
+    places = [place for place in (start, start + 1) if value[place] in known]
+    return replace_at(value, places[draw(len(places), "place")], known, draw) if places else value
+
+
 def replace_at(value, place, known, draw):
     """Return the text with the character at a place replaced by one of those known for it."""
     others = known[value[place]]
