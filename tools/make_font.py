@@ -1,13 +1,15 @@
-"""Make the small Chinese font that the pictures use: cimlab/fonts/cimlabSansSC-Regular.otf (about 1.5 MB).
+"""Make the small Chinese font that the pictures use: cimlab/fonts/cimlabSansSC-Regular.otf (about 2 MB).
 
     python tools/make_font.py [NotoSansCJK-Regular.ttc]
 
-Takes Noto Sans CJK SC (Debian: apt install fonts-noto-cjk; SIL Open Font License 1.1), keeps the 6,763 characters
-of GB 2312, Latin letters, Greek, punctuation and full-width forms, and gives it a name of its own, as a changed font
-should have. Same font in, same bytes out. Needs fontTools, which comes with Matplotlib.
+Takes Noto Sans CJK SC (Debian: apt install fonts-noto-cjk; SIL Open Font License 1.1), keeps the 6,763 simplified
+characters of GB 2312, the 5,401 common traditional ones of Big 5, Latin letters, Greek, punctuation and full-width
+forms, and gives it a name of its own, as a changed font should have. Same font in, same bytes out. Needs fontTools,
+which comes with Matplotlib.
 """
 
 import sys
+from itertools import product
 from pathlib import Path
 
 from fontTools import subset
@@ -22,14 +24,15 @@ COPYRIGHT, FAMILY_ID, STYLE, UNIQUE, FULL, VERSION, POSTSCRIPT = range(7)
 DESCRIPTION, LICENCE, ADDRESS = 10, 13, 14
 # Latin, Greek, punctuation, arrows, full-width forms
 RANGES = ((0x20, 0x7E), (0xA0, 0x17F), (0x391, 0x3C9), (0x2010, 0x203B), (0x2190, 0x2193), (0xFF01, 0xFF5E))
-# minus and the like on axes, and characters of names that GB 2312 lacks
-SINGLE = "−×÷≈≠≤≥±√∑∞·€¥￥镕堃喆昇祎玥珺玙翀頔淼犇麴仝仉"
+# minus and the like on axes, and characters that neither list holds
+SINGLE = "−×÷≈≠≤≥±√∑∞·€¥￥镕堃喆昇祎玥珺玙翀頔淼犇麴仝仉焗"
 
 
 def characters():
     """Return the code points to keep."""
-    both = [bytes([high, low]) for high in range(0xA1, 0xF8) for low in range(0xA1, 0xFF)]
-    kept = {ord(character) for pair in both for character in pair.decode("gb2312", errors="ignore")}
+    simplified = [bytes(pair).decode("gb2312", "ignore") for pair in product(range(0xA1, 0xF8), range(0xA1, 0xFF))]
+    common = [bytes(pair).decode("big5", "ignore") for pair in product(range(0xA4, 0xC7), range(0x40, 0xFF))]
+    kept = set(map(ord, "".join(simplified + common)))
     for first, last in RANGES:
         kept.update(range(first, last + 1))
     kept.update(map(ord, SINGLE))
