@@ -22,13 +22,8 @@ def make_person_records(draws, person):
     settings = read_settings("parameters")["channels"]
     row = person["row"]
     person["channels"] = draws.weighted(channel_mix(person, settings), "person", "channels", row).split()
-    person["since"] = start_day(draws, person, settings)
     person["records"] = []
-    made = [channel for channel in person["channels"] if channel != "call"]
-    first = draws.pick(made, "person", "first channel", row)
-    for channel in made:
-        earliest = max(person["since"], settings["web_since"]) if channel == "web" else person["since"]
-        day = earliest if channel == first else later_day(draws, earliest, "person", f"since {channel}", row)
+    for channel, day in start_days(draws, person, settings).items():
         person["records"] += make_copies(draws, person, channel, day, settings)
     person["since"] = min(record["made_on"] for record in person["records"])
     return person["records"]
@@ -43,20 +38,28 @@ def channel_mix(person, settings):
     return next(step["mix"] for step in settings["by_age"] if age <= step["until"])
 
 
-def start_day(draws, person, settings):
-    """Return the day of the first record: before the orders begin, or within their two years; from the age of 16 on."""
+def start_days(draws, person, settings):
+    """Return the day of the first record in each channel that makes records.
+
+    Some persons have one from before the orders begin, the others come within the two years of the orders. Each channel
+    draws its own day, so that the days do not pile up towards the end; nobody is younger than 16.
+    """
     row, first_order = person["row"], read_settings("parameters")["orders"]["first_day"]
+    channels = [channel for channel in person["channels"] if channel != "call"]
+    first = draws.pick(channels, "person", "first channel", row)
     sixteen = date(person["birth"].year + 16, person["birth"].month, min(person["birth"].day, 28))
-    low, high = settings["first_record"], first_order
-    if sixteen >= high or not draws.chance(settings["started_before_window_per_1000"], "person", "started before", row):
-        low, high = first_order, REFERENCE_DATE
-    low = max(low, sixteen)
-    return low + timedelta(days=draws.below(max((high - low).days, 1), "person", "since", row))
-
-
-def later_day(draws, day, table, column, row):
-    """Return a day between the given one and the reference date."""
-    return day + timedelta(days=draws.below((REFERENCE_DATE - day).days + 1, table, column, row))
+    before = draws.chance(settings["started_before_window_per_1000"], "person", "started before", row)
+    before = before and sixteen < first_order
+    days = {}
+    for channel in channels:
+        low = max(settings["web_since"] if channel == "web" else settings["first_record"], sixteen)
+        high = REFERENCE_DATE
+        if not before:
+            low = max(low, first_order)
+        elif channel == first:
+            high = first_order - timedelta(days=1)
+        days[channel] = low + timedelta(days=draws.below((high - low).days + 1, "person", f"since {channel}", row))
+    return days
 
 
 def make_copies(draws, person, channel, day, settings):
@@ -68,10 +71,12 @@ def make_copies(draws, person, channel, day, settings):
         else [settings["second_account_per_1000"]]
     )
     for copy, chance in enumerate(chances):
-        room = (REFERENCE_DATE - days[-1]).days - 60
-        if room <= 0 or not draws.chance(chance, "record", f"again {channel}", row, copy):
+        day = days[-1] + timedelta(
+            days=draws.between(*settings["again_after_days"], "record", f"again on {channel}", row, copy)
+        )
+        if day > REFERENCE_DATE or not draws.chance(chance, "record", f"again {channel}", row, copy):
             break
-        days.append(days[-1] + timedelta(days=60 + draws.below(room, "record", f"again on {channel}", row, copy)))
+        days.append(day)
     records = []
     for copy, (made_on, next_on) in enumerate(zip(days, [*days[1:], REFERENCE_DATE], strict=True)):
         key = row * 8 + copy

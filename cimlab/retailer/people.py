@@ -53,7 +53,9 @@ def make_household(draws, house):
         other = max(age + draws.between(-5, 5, "household", "age", house, 1), 20)
         roles.append(("partner", "M" if first_sex == "F" else "F", other))
     for child in range({"couple_child": 1, "couple_two_children": 2, "three_generations": 1}.get(kind, 0)):
-        years = max(min(age, roles[1][2]) - draws.between(23, 32, "household", "child", house) - 4 * child, 16)
+        years = min(age, roles[1][2]) - draws.between(23, 32, "household", "child", house) - 4 * child
+        # younger ones are no customers yet
+        years = max(years, draws.between(16, 22, "household", "youngest", house, child))
         roles.append(("child", draws.pick("FM", "household", "child sex", house, child), years))
     if kind == "three_generations":
         years = max(age, roles[1][2]) + draws.between(22, 28, "household", "parent", house)
