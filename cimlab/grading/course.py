@@ -1,0 +1,111 @@
+"""The course folder and nbgrader's programming interface to it, for the commands of the instructor's wing."""
+
+import contextlib
+import difflib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+CONFIG = "nbgrader_config.py"
+
+
+class CourseError(Exception):
+    """Something in the course folder is not as a command needs it; the text says what to do."""
+
+
+def find_course(start="."):
+    """Return the folder of the course: the one at or above `start` that holds nbgrader_config.py.
+
+    Raises
+    ------
+    CourseError
+        If there is none, or it has no solutions/ (a student's copy has none).
+    """
+    start = Path(start).absolute()
+    for folder in (start, *start.parents):
+        if (folder / CONFIG).is_file():
+            if not (folder / "solutions").is_dir():
+                raise CourseError(
+                    f"{folder} has no solutions/: this command needs the instructor's copy of the course."
+                )
+            return folder
+    raise CourseError(f"There is no {CONFIG} in {start} or above it: go to the folder of the course.")
+
+
+def lab_names(course, wanted=()):
+    """Return the names of the labs in solutions/, or of those that are wanted.
+
+    Raises
+    ------
+    CourseError
+        If a wanted lab does not exist.
+    """
+    names = sorted(
+        path.parent.name for path in (course / "solutions").glob("*/*.ipynb") if path.stem == path.parent.name
+    )
+    for name in wanted:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=3, cutoff=0.3) or names
+            raise CourseError(
+                f"There is no lab {name!r} in {course / 'solutions'}. There is: {', '.join(near) or 'none'}."
+            )
+    return list(dict.fromkeys(wanted)) or names
+
+
+@contextlib.contextmanager
+def temporary_course(course, labs):
+    """Make a copy of the course that holds only its settings and the sources of some labs; yield its folder."""
+    # On Windows a gradebook may still be open for a moment: what cannot be removed is left to the system.
+    with tempfile.TemporaryDirectory(prefix="cimlab-", ignore_cleanup_errors=True) as folder:
+        folder = Path(folder).resolve()
+        shutil.copy(course / CONFIG, folder)
+        for lab in labs:
+            shutil.copytree(course / "solutions" / lab, folder / "solutions" / lab)
+        yield folder
+
+
+def open_api(course, gradebook=None):
+    """Return nbgrader's programming interface (`nbgrader.apps.NbGraderAPI`) with the settings of a course folder.
+
+    Parameters
+    ----------
+    course : pathlib.Path
+        The folder; its nbgrader_config.py is read, nothing from the home directory.
+    gradebook : str, optional
+        URL of the database to use instead of the course's own.
+    """
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config.loader import PyFileConfigLoader
+
+    config = PyFileConfigLoader(CONFIG, path=str(course)).load_config()
+    # The commands have their own words; nbgrader's log is shown where something has failed.
+    config.NbGraderAPI.log_level = "WARN"
+    if gradebook:
+        config.CourseDirectory.db_url = gradebook
+    return NbGraderAPI(config=config)
+
+
+def register(course, labs, gradebook=None):
+    """Run nbgrader's generate_assignment: labs/ of this folder is written, the cells are entered in the gradebook.
+
+    Raises
+    ------
+    CourseError
+        If nbgrader refuses, with its words.
+    """
+    api = open_api(course, gradebook)
+    for lab in labs:
+        result = api.generate_assignment(lab, force=True)
+        if not result["success"]:
+            raise CourseError(f"nbgrader cannot make the student version of {lab}:\n{reason(result)}")
+        for path in (course / "labs" / lab).rglob("*.ipynb"):
+            path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n"))  # the same bytes on Windows
+    return api
+
+
+def reason(result):
+    """Return the sentence of the exception out of nbgrader's log, which hides it in a long traceback."""
+    lines = [line.strip() for line in result.get("log", "").splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception|Notebook|Missing\w*): ", line)]
+    return (named or lines or result["error"].strip().splitlines())[-1]

@@ -1,0 +1,385 @@
+"""Grade damaged hand-ins: what editors, e-mail and students do to a notebook on its way.
+
+Three doors of `nbgrader autograde` are used (see nbgrader_config.py), in this order:
+
+1. `find_notebook` before a hand-in is looked at: a renamed notebook is found.
+2. `NotebookReader` when its file is read: other encodings are read; a file that cannot be read is named with the reason
+   and gets no score.
+3. `RepairCells` before nbgrader's own cleaning: lost metadata comes back, copies lose theirs, missing test cells return
+   to their place. The rule that makes it possible: in a lab the id of a cell is its grade id.
+"""
+
+import json
+import shutil
+from collections import defaultdict
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbgrader.api import Gradebook
+from nbgrader.nbgraderformat import SCHEMA_VERSION
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets.log import get_logger
+
+
+class UnreadableNotebook(Exception):
+    """A hand-in that no repair can read; it is not graded, and the class goes on."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# 1 · the name
+
+
+def find_notebook(assignment, student, notebooks):
+    """Put a renamed notebook under its right name, beside the one handed in (a hook of `nbgrader autograde`).
+
+    A folder with exactly one notebook of a wrong name (`lab03_database (1).ipynb`, `2023010203_李娜.ipynb`) leaves no
+    doubt which one is meant. In a lab the notebook has the name of the assignment.
+
+    Parameters
+    ----------
+    assignment, student : str
+        What nbgrader was called with; may be patterns and are not used.
+    notebooks : list of str
+        The paths of the notebooks of one hand-in; changed in place, as nbgrader goes on with this list.
+    """
+    folder = Path(notebooks[0]).parent
+    wanted = folder / f"{folder.name}.ipynb"
+    if wanted.exists() or len(notebooks) != 1:
+        return
+    get_logger().warning("repair: %s takes the place of the missing %s", notebooks[0], wanted.name)
+    shutil.copy(notebooks[0], wanted)
+    notebooks.append(str(wanted))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# 2 · the file
+
+
+class NotebookReader(NotebookExporter):
+    """nbgrader's exporter, reading files that are not quite as they should be."""
+
+    def from_filename(self, filename, resources=None, **keywords):
+        try:
+            notebook = read_notebook(Path(filename).read_bytes())
+        except UnreadableNotebook as reason:
+            raise UnreadableNotebook(f"{filename} was not graded: {reason}") from None
+        resources = resources or {}
+        resources["metadata"] = {"name": Path(filename).stem, "path": str(Path(filename).parent)}
+        return self.from_notebook_node(notebook, resources=resources, **keywords)
+
+
+def read_notebook(data):
+    """Return the notebook in the bytes of a file.
+
+    Parameters
+    ----------
+    data : bytes
+        UTF-8 with or without byte order mark, UTF-16, or GB 18030 (what a Chinese Windows editor may save).
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        In nbformat 4; each cell has an id and what the format asks of it.
+
+    Raises
+    ------
+    UnreadableNotebook
+        If the file is empty or is no notebook; the text says what to ask of the student.
+
+    Examples
+    --------
+    >>> read_notebook(b"")
+    Traceback (most recent call last):
+    cimlab.grading.repair.UnreadableNotebook: the file is empty. Ask the student to hand it in again.
+    >>> read_notebook('{"cells": [], "metadata": {}, "nbformat": 4}'.encode("utf-16")).nbformat
+    4
+    """
+    again = "Ask the student to hand it in again."
+    if not data.strip(b"\0 \t\r\n"):
+        raise UnreadableNotebook(f"the file is empty. {again}")
+    if data.startswith(b"PK"):
+        raise UnreadableNotebook(
+            f"the file is a zip archive or an Office document with the name of a notebook. {again}"
+        )
+    try:
+        raw = json.loads(_decode(data))
+    except ValueError as error:
+        raise UnreadableNotebook(f"the file is damaged or cut off, it is no JSON ({error}). {again}") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("cells", raw.get("worksheets")), list):
+        raise UnreadableNotebook(f"the file is JSON but no notebook. {again}")
+    return _as_version_4(raw)
+
+
+def _decode(data):
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("gb18030", errors="replace")
+
+
+def _as_version_4(raw):
+    """Return the notebook node, with everything that nbformat 4.5 asks for and an editor may have left out."""
+    if "worksheets" in raw or raw.get("nbformat") in (1, 2, 3):
+        raw = nbformat.convert(nbformat.from_dict({"nbformat_minor": 0, **raw}), 4)
+    notebook = nbformat.from_dict({**raw, "nbformat": 4, "nbformat_minor": 5})
+    if not isinstance(notebook.get("metadata"), dict):
+        notebook.metadata = nbformat.from_dict({})
+    seen = set()
+    cells = []
+    for number, cell in enumerate(notebook.cells):
+        if not isinstance(cell, dict):
+            continue
+        metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
+        source = cell.get("source", "")
+        source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        kind = cell.get("cell_type") if cell.get("cell_type") in ("code", "markdown", "raw") else "markdown"
+        clean = {"cell_type": kind, "metadata": metadata, "source": source.replace("\r\n", "\n")}
+        # Colab moves the id into the metadata. A second cell of the same id is a copy.
+        name = str(cell.get("id") or metadata.get("id") or "")
+        clean["id"] = name if _is_id(name) and name not in seen else f"handed-in-{number}"
+        seen.add(clean["id"])
+        if kind == "code":
+            clean |= {"outputs": [], "execution_count": None}
+        if kind != "code" and isinstance(cell.get("attachments"), dict):
+            clean["attachments"] = cell["attachments"]
+        cells.append(nbformat.from_dict(clean))
+    notebook.cells = cells
+    return notebook
+
+
+def _is_id(text):
+    return 0 < len(text) <= 64 and all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in text)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# 3 · the cells
+
+
+class RepairCells(NbGraderPreprocessor):
+    """Bring a hand-in back into the form of the lab; what was done is logged and stands at the top of the notebook."""
+
+    def preprocess(self, nb, resources):
+        info = resources["nbgrader"]
+        with Gradebook(info["db_url"]) as gradebook:
+            lab = lab_cells(gradebook.find_notebook(info["notebook"], info["assignment"]))
+        notes = repair(nb, lab, self._released_cells(info))
+        for note in notes:
+            self.log.warning("repair: %s: %s", info["student"], note)
+        if notes:
+            text = "**What the grader repaired in this notebook**\n\n" + "\n".join(f"- {note}" for note in notes)
+            nb.cells.insert(0, nbformat.v4.new_markdown_cell(text, id="repair-report"))
+        return nb, resources
+
+    def _released_cells(self, info):
+        """Return the cells of the student version, or none where there is no such file (only less can be repaired)."""
+        course = self.parent.parent.coursedir
+        folder = Path(course.format_path(course.release_directory, ".", info["assignment"]))
+        try:
+            return read_notebook((folder / f"{info['notebook']}.ipynb").read_bytes()).cells
+        except (OSError, UnreadableNotebook):
+            return []
+
+
+def lab_cells(notebook):
+    """Return what the gradebook knows of a lab's cells, as a list of dicts in the order of the lab.
+
+    Parameters
+    ----------
+    notebook : nbgrader.api.Notebook
+        The lab as `nbgrader generate_assignment` registered it.
+
+    Returns
+    -------
+    list of dict
+        name, cell_type, source (with hidden tests), visible (without), checksum, locked, and the flags and points.
+    """
+    points = {cell.name: cell.max_score for cell in [*notebook.grade_cells, *notebook.task_cells]}
+    graded = {cell.name for cell in notebook.grade_cells}
+    answers = {cell.name for cell in notebook.solution_cells}
+    tasks = {cell.name for cell in notebook.task_cells}
+    return [
+        {
+            "name": cell.name,
+            "cell_type": cell.cell_type,
+            "source": cell.source,
+            "visible": visible_text(cell.source),
+            "checksum": cell.checksum,
+            "locked": cell.locked,
+            "grade": cell.name in graded,
+            "solution": cell.name in answers,
+            "task": cell.name in tasks,
+            "points": points.get(cell.name),
+        }
+        for cell in notebook.source_cells
+    ]
+
+
+def visible_text(source):
+    """Return the text of a cell without hidden tests and mark scheme.
+
+    Examples
+    --------
+    >>> visible_text("a\\n### BEGIN HIDDEN TESTS\\nb\\n### END HIDDEN TESTS\\nc")
+    'a\\nc'
+    """
+    lines, hidden = [], False
+    for line in source.split("\n"):
+        if "BEGIN HIDDEN TESTS" in line or "BEGIN MARK SCHEME" in line:
+            hidden = True
+        elif "END HIDDEN TESTS" in line or "END MARK SCHEME" in line:
+            hidden = False
+        elif not hidden:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def repair(notebook, lab, released=()):
+    """Give each cell of the lab its metadata back, take it from copies, put lost cells where they belong.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The hand-in; changed in place.
+    lab : list of dict
+        What `lab_cells` returns.
+    released : list of nbformat.NotebookNode
+        The cells of the student version, to find answers whose metadata and ids are both lost.
+
+    Returns
+    -------
+    list of str
+        What was done, one line for each kind of repair; empty for a hand-in in order.
+    """
+    notes = defaultdict(list)
+    found = _identify(notebook.cells, lab, released, notes)
+    names = {index: name for name, index in found.items()}
+    sources = {source["name"]: source for source in lab}
+    for index, cell in enumerate(notebook.cells):
+        old = cell.metadata.pop("nbgrader", None)
+        if index in names:
+            _label(cell, sources[names[index]], old if isinstance(old, dict) else {}, notes)
+    _put_back(notebook, lab, found, notes)
+    return [f"{', '.join(f'`{name}`' for name in names)}: {what}." for what, names in notes.items()]
+
+
+def _identify(cells, lab, released, notes):
+    """Return {name of a lab's cell: its index in the hand-in}."""
+    sources = {source["name"]: source for source in lab}
+    claims = {name: [] for name in sources}
+    for index, cell in enumerate(cells):
+        metadata = cell.metadata.get("nbgrader")
+        name = metadata.get("grade_id") if isinstance(metadata, dict) else None
+        if name not in claims and cell.id in claims:
+            name = cell.id
+            notes["metadata was lost; found by the id of the cell"].append(name)
+        if name in claims:
+            claims[name].append(index)
+    found = {name: _original(cells, sources[name], indexes) for name, indexes in claims.items() if indexes}
+    copies = [name for name, indexes in claims.items() if len(indexes) > 1]
+    if copies:
+        notes["stood there more than once; the copies are ordinary cells now"] += copies
+    lost = [name for name in sources if name not in found]
+    if lost:
+        taken = {index for indexes in claims.values() for index in indexes}
+        for name, index in _aligned(cells, sources, released, taken).items():
+            if name in lost:
+                found[name] = index
+                notes["metadata and id were lost; found by text and place"].append(name)
+    return found
+
+
+def _original(cells, source, indexes):
+    """Choose among copies: the cell that kept the id, but for a written answer one that was written in."""
+    if source["solution"] and source["grade"]:
+        changed = [index for index in indexes if cells[index].source.strip() != source["source"].strip()]
+        indexes = changed or indexes
+    return next((index for index in indexes if cells[index].id == source["name"]), indexes[-1])
+
+
+def _aligned(cells, sources, released, taken):
+    """Find cells by their place between cells whose text is unchanged: {name: index}."""
+    own = [cell.source.strip() for cell in cells]
+    theirs = [cell.source.strip() for cell in released]
+    pairs = {}
+    for kind, i1, i2, j1, j2 in SequenceMatcher(a=theirs, b=own, autojunk=False).get_opcodes():
+        block = [(i, None) for i in range(i1, i2)]
+        if kind == "equal" or i2 - i1 == j2 - j1:
+            block = zip(range(i1, i2), range(j1, j2), strict=True)
+        elif kind == "replace":
+            # Cells were added or lost here: the first cell of the right type that is still free, in order.
+            free = iter(range(j1, j2))
+            block = [
+                (i, next((j for j in free if cells[j].cell_type == released[i].cell_type), None)) for i in range(i1, i2)
+            ]
+        for i, j in block:
+            name = released[i].metadata.get("nbgrader", {}).get("grade_id")
+            if name in sources and j is not None and j not in taken:
+                pairs[name] = j
+    return pairs
+
+
+def _label(cell, source, old, notes):
+    """Write the metadata of one cell anew from the gradebook, and the text of a cell that students may not change."""
+    name = source["name"]
+    if cell.cell_type != source["cell_type"]:
+        notes[f"had become a {cell.cell_type} cell; it is a {source['cell_type']} cell again"].append(name)
+        _change_type(cell, source["cell_type"])
+    flags = {key: source[key] for key in ("grade", "solution", "locked", "task")}
+    changed = any(old.get(key, False) != value for key, value in flags.items() if key != "locked")
+    if old and (changed or old.get("points") != source["points"]):
+        notes["the grading settings had been changed; they were put back"].append(name)
+    cell.metadata = nbformat.from_dict(_metadata(source))
+    if source["locked"] and cell.source.strip() != source["source"].strip():
+        if cell.source.strip() != source["visible"].strip():
+            notes["the text had been changed; the original was put back"].append(name)
+        cell.source = source["source"]
+
+
+def _metadata(source):
+    settings = {key: source[key] for key in ("grade", "solution", "locked", "task", "cell_type", "checksum")}
+    settings |= {"grade_id": source["name"], "schema_version": SCHEMA_VERSION}
+    if source["points"] is not None:
+        settings["points"] = source["points"]
+    fixed = {"deletable": False, "editable": False} if source["locked"] else {"deletable": False}
+    return {**fixed, "nbgrader": settings}
+
+
+def _change_type(cell, kind):
+    cell.cell_type = kind
+    for key in ("outputs", "execution_count", "attachments"):
+        cell.pop(key, None)
+    if kind == "code":
+        cell.outputs, cell.execution_count = [], None
+
+
+def _put_back(notebook, lab, found, notes):
+    """Insert what is missing: cells that students may not change, and written answers (for the grader to see)."""
+    order = [source["name"] for source in lab]
+    kept = {index: name for name, index in found.items()}
+    here = [(kept.get(index), cell) for index, cell in enumerate(notebook.cells)]
+    for position, source in enumerate(lab):
+        if source["name"] in found or not (source["locked"] or source["grade"]):
+            continue
+        notes["was missing; put back"].append(source["name"])
+        before, after = set(order[:position]), set(order[position + 1 :])
+        if source["grade"] or source["task"]:
+            # A test comes as late as it can, after everything that the student may have written for its question.
+            place = next((i for i, (name, _) in enumerate(here) if name in after), len(here))
+        else:
+            # What a lab prepares comes as early as it can.
+            place = max((i + 1 for i, (name, _) in enumerate(here) if name in before), default=0)
+        here.insert(place, (source["name"], _new_cell(source)))
+    notebook.cells = [cell for _, cell in here]
+
+
+def _new_cell(source):
+    text = source["source"]
+    if source["solution"]:
+        # Other than the untouched text, so that it waits for a grader instead of getting 0.
+        text += "\n\n*(This answer was missing from the hand-in: look for it elsewhere in the notebook.)*"
+    new = nbformat.v4.new_code_cell if source["cell_type"] == "code" else nbformat.v4.new_markdown_cell
+    return new(text, id=source["name"], metadata=nbformat.from_dict(_metadata(source)))
