@@ -68,10 +68,10 @@ def compare(got, expected, place):
             return
         if difference.startswith("!"):  # another kind of value: the sentence is complete
             raise CheckFailed(f"{place.words} is {difference[1:]}.")
-        told = f"; expected {shown(plain_of(expected))}" if place.reveal else f": it is not right, it is {difference}"
-        raise CheckFailed(
-            f"{place.words} is {shown(plain_of(got))}{told}.{remark_on(difference) if place.reveal else ''}"
-        )
+        # Outside of tables None is None: a beginner has written it, or has to.
+        own, right = ("None" if value is None else shown(value) for value in (got, expected))
+        told = f"; expected {right}" if place.reveal else f": it is not right, it is {difference}"
+        raise CheckFailed(f"{place.words} is {own}{told}.{remark_on(difference) if place.reveal else ''}")
 
 
 def compare_sequences(got, expected, place):
@@ -377,6 +377,8 @@ def kind_name(kind):
 
 
 def kind_hint(value, wanted):
+    if value is None:
+        return " Is a `return` missing?"
     if isinstance(value, pd.Series) and "DataFrame" in wanted:
         return " Two pairs of brackets, `table[[…]]`, or `reset_index()` make a table."
     if isinstance(value, pd.DataFrame) and "Series" in wanted:

@@ -134,8 +134,8 @@ def test_a_right_answer_is_not_blamed(got, expected):
         ("li na", "Li Na", "different only in capital letters"),
         ("１７４", "174", "different only in full-width characters"),
         ("LiNa", "Li Na", "different only in its spaces"),
-        (None, 3, "`x` is blank; expected 3."),
-        (3.0, None, "`x` is 3; expected blank."),
+        (None, 3, "`x` is None; expected 3."),
+        (3.0, None, "`x` is 3; expected None."),
         (pd.Timestamp("2026-01-02"), pd.Timestamp("2026-02-01"), "is 2026-01-02; expected 2026-02-01"),
         (pd.Timestamp("2026-01-02", tz="UTC"), pd.Timestamp("2026-01-02"), "expected 2026-01-02"),
         ([1], [1, 2], "`x` has 1 value; expected 2."),
@@ -365,6 +365,29 @@ def test_cases_name_the_input_and_give_the_hint():
         checks.cases, double, [(7, 14)]
     )
     assert "forgot" in sentence(checks.cases, double, [(2.5, 5, "")], mistakes=[(0, "You forgot the decimals.")])
+
+
+def test_a_function_that_is_not_written_yet_is_told_apart_from_a_wrong_one():
+    def scaffold(phone):
+        """Return the phone."""
+        ...  # noqa: PIE790 - as nbgrader leaves it
+
+    def forgets_to_return(phone):
+        phone.strip()
+
+    assert "`scaffold` does nothing yet" in sentence(checks.call, scaffold, "1740")
+    assert checks.call(forgets_to_return, "1740") is None
+    assert "Is a `return` missing?" in sentence(checks.equal, None, ORDERS, "forgets_to_return(phone)")
+
+
+def test_where_none_is_an_answer_it_is_no_missing_return():
+    def mobile(text):
+        return text if text == "1740" else None
+
+    said = sentence(checks.cases, mobile, [("1740", "1740"), (float("nan"), None), ("1741", "1741")])
+    assert said == "`mobile('1741')` is None; expected '1741'."
+    with_nan = sentence(checks.cases, str.strip, [(float("nan"), "x")], name="strip")
+    assert "`strip(NaN)` stops with TypeError" in with_nan
 
 
 def test_hidden_cases_show_neither_input_nor_result():
