@@ -33,4 +33,7 @@ lock:        ## renew requirements.txt from pyproject.toml (needs the network)
 environment: ## renew environment.yml from pyproject.toml
 	@$(PYTHON) start.py environment $(ARGS)
 
-.PHONY: help lab test doctor course data release prove lock environment
+pictures:    ## take the pictures of the course's pages (docs/images/) with Chromium
+	@CIMLAB_PICTURES="$(CURDIR)/docs/images" $(PYTHON) start.py test -n0 tests/browser $(ARGS)
+
+.PHONY: help lab test doctor course data release prove lock environment pictures
