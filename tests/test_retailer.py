@@ -498,22 +498,22 @@ def test_blanks_are_not_at_random(records, truth):
 
 
 def test_errors_of_one_sitting_come_together(records, operations):
-    """Records with a wrong name have other slips more often: a sitting has one error level (pseudopeople: none)."""
-    slips = {
-        "digit",
-        "swapped_digits",
-        "dropped_digit",
-        "stray_space",
-        "address_digit",
-        "street_homophone",
-        "truncated",
-        "letter",
-    }
-    name = has(operations["name"], {"homophone", "dropped_character", "keyboard"})
-    other = pd.concat(
-        [has(operations[field], slips) for field in ("phone", "address", "email", "birth_date")], axis=1
-    ).any(axis=1)
-    assert other[name].mean() > 1.2 * other[~name].mean()
+    """Slips in the name and in other columns meet in a record twice as often as by chance: a sitting has one level.
+
+    By chance within each channel; with one level for all sittings three seeds gave 0.9 to 1.4. In pseudopeople errors are
+    independent (correlations of -0.01 to +0.02 were measured).
+    """
+    slips = {name for channel in ("till", "web", "call") for name in all_slips(channel)}
+    wrong = operations.apply(lambda column: has(column, slips))
+    name, other = wrong["name"], wrong.drop(columns="name").any(axis=1)
+    together = (name & other).sum()
+    by_chance = sum(name[rows].sum() * other[rows].mean() for _, rows in records.groupby("source").groups.items())
+    assert together > 1.6 * by_chance
+
+
+def all_slips(channel):
+    for rule in read_settings("dirt")[channel]["fields"].values():
+        yield from (*rule.get("errors", {}), *rule.get("slips", {}))
 
 
 def test_every_kind_of_dirt_is_there(records):
@@ -708,7 +708,7 @@ def test_the_seed_may_come_from_the_environment(tmp_path, monkeypatch, capsys):
     assert "'many' (environment variable CIMLAB_SEED) is not a whole number" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", ["0", "-5", "250001", "1.5", "many"])
+@pytest.mark.parametrize("number", ["0", "-5", "50001", "1.5", "many"])
 def test_a_wrong_number_of_customers_is_refused(tmp_path, capsys, number):
     with pytest.raises(SystemExit) as caught:
         main(["generate", str(tmp_path / "x"), f"--customers={number}"])

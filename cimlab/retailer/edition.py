@@ -10,7 +10,7 @@ from cimlab.retailer.purchases import Shelf, give_tiers, make_orders
 
 DEFAULT_SEED = 20260630
 DEFAULT_CUSTOMERS = 1500
-MOST_CUSTOMERS = 250_000  # an edition is made in memory, about 20 KB a person
+MOST_CUSTOMERS = 50_000  # an edition is made in memory, about 40 KB a person
 
 
 def make_edition(customers=DEFAULT_CUSTOMERS, seed=DEFAULT_SEED, progress=lambda rows, _: rows):
