@@ -1,8 +1,9 @@
 """Numbers that carry their own check: the identity card number and the unified social credit code."""
 
 import datetime
+import re
 
-from cimlab.database.text import clean_text
+from cimlab.database.text import by_value, is_blank
 
 # The kit's people and firms live in an invented region, so that no number of theirs can belong to anybody.
 INVENTED_REGION = "99"
@@ -36,9 +37,7 @@ def id_number_status(series):
     >>> id_number_status(numbers).tolist()
     ['ok', 'wrong check digit', 'wrong birth date', 'wrong length', 'blank']
     """
-    numbers = clean_text(series)
-    status = numbers.map({value: _id_number_fault(value) for value in numbers.dropna().unique()})
-    return status.fillna("blank").astype("str")
+    return _status(series, _id_number_fault)
 
 
 def credit_code_status(series):
@@ -64,15 +63,14 @@ def credit_code_status(series):
     >>> credit_code_status(pd.Series(["91110000600037341L", "911100006000373410", "9111", ""])).tolist()
     ['ok', 'wrong check character', 'wrong length', 'blank']
     """
-    codes = clean_text(series)
-    status = codes.map({value: _credit_code_fault(value) for value in codes.dropna().unique()})
-    return status.fillna("blank").astype("str")
+    return _status(series, _credit_code_fault)
 
 
 def standardise_codes(series):
     """Write identity numbers and credit codes in one way: no spaces or dashes, capitals.
 
-    A wrong number stays what it is: whether it can be right is asked of `id_number_status`.
+    A wrong number stays what it is: whether it can be right is asked of `id_number_status`. Only a text with other
+    than ASCII characters becomes missing.
 
     Parameters
     ----------
@@ -90,14 +88,24 @@ def standardise_codes(series):
     >>> standardise_codes(pd.Series(["9111 0000-6000 37341l", None])).tolist()
     ['91110000600037341L', nan]
     """
-    return clean_text(series).str.replace(r"[\s\-]", "", regex=True).str.upper()
+    return by_value(series, _one_code)
 
 
-def _id_number_fault(value):
+def _one_code(text):
+    code = re.sub(r"[\s\-]", "", text).upper()
+    return code if code and code.isascii() else None
+
+
+def _status(series, fault):
+    typed = series.map(lambda value: not is_blank(value))
+    status = by_value(standardise_codes(series), fault)
+    return status.fillna(typed.map({True: "wrong length", False: "blank"})).astype("str")
+
+
+def _id_number_fault(number):
     from stdnum import numdb
     from stdnum.cn import ric
 
-    number = ric.compact(value)
     if len(number) != 18 or not (number[:17].isascii() and number[:17].isdigit()) or number[17] not in "0123456789X":
         return "wrong length"
     if number[:2] != INVENTED_REGION and not _known_region(numdb.get("cn/loc"), number[:6]):

@@ -161,6 +161,8 @@ def _pinyin_of_latin(name):
 
 def _split_run_together(word):
     """Cut zengguofan into zeng and guofan, where only one cut leaves a surname and one or two syllables."""
+    if re.fullmatch(SYLLABLE, word):
+        return [word]
     cuts = [place for place in range(2, len(word)) if word[:place] in _surname_spellings()]
     cuts = [place for place in cuts if re.fullmatch(f"{SYLLABLE}{{1,2}}", word[place:])]
     return [word[: cuts[0]], word[cuts[0] :]] if len(cuts) == 1 else [word]
@@ -173,7 +175,8 @@ def _ends_with_surname(words):
     known, first, last = _surname_spellings(), first.lower(), last.lower()
     if first in known or last in known:
         return first not in known
-    return bool(re.fullmatch(SYLLABLE * 2, first) and re.fullmatch(SYLLABLE, last))  # no surname of one character
+    # Two syllables are a given name, unless they are one of the few compound surnames.
+    return bool(re.fullmatch(SYLLABLE * 2, first) and not re.fullmatch(SYLLABLE * 2, last))
 
 
 def _one_umlaut(word):

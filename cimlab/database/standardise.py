@@ -372,6 +372,7 @@ def _one_address(text):
 
 
 def _one_size(text):
+    text = re.sub(r"^半", "0.5", text)
     match = re.fullmatch(r"(?:(\d+)\s*[x×*]\s*)?(\d+(?:\.\d+)?)\s*([a-z]+|[\u4e00-\u9fff]+)", text.lower())
     if not match or match[3] not in SIZE_UNITS:
         return None

@@ -8,6 +8,7 @@ from sqlalchemy import Date, DateTime, String, create_engine, event, insert, ins
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from cimlab.database.codes import id_number_status
 from cimlab.database.schema import BASE, ROSTERS
 
 
@@ -54,6 +55,63 @@ def create_database(url_or_path):
         for name in sorted(set(ROSTERS) - set(inspect(connection).get_view_names())):
             connection.execute(text(f"CREATE VIEW {name} AS {ROSTERS[name]}"))
     return engine
+
+
+def make_customer_file(customers, tiers=None):
+    """Turn merged customers into rows of the customer file.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        As returned by `merge_records`: customer_id, the fields, records, updated_at.
+    tiers : pandas.Series, optional
+        Tier by customer_id, from `assign_tiers`. Default: basic for everybody.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of customer_file. An identity number that cannot be right is left out: it would identify somebody
+        else, or nobody.
+
+    Examples
+    --------
+    >>> merged = pd.DataFrame({"customer_id": ["K000001"], "name": ["曾国藩"], "id_number": ["123"], "records": [2],
+    ...                        "updated_at": pd.to_datetime(["2026-06-30 10:30"])})
+    >>> make_customer_file(merged)[["customer_id", "name", "id_number", "tier", "updated_on"]]
+      customer_id name id_number   tier updated_on
+    0     K000001  曾国藩       NaN  basic 2026-06-30
+    """
+    rows = customers.assign(updated_on=customers["updated_at"].dt.normalize(), tier="basic")
+    if tiers is not None:
+        rows["tier"] = customers["customer_id"].map(tiers).fillna("basic").astype("str")
+    if "id_number" in rows:
+        rows["id_number"] = rows["id_number"].where(id_number_status(rows["id_number"]) == "ok")
+    return rows[[column.name for column in BASE.tables["customer_file"].columns if column.name in rows]]
+
+
+def make_enterprise_file(enterprises):
+    """Turn merged enterprises into rows of the enterprise file.
+
+    Parameters
+    ----------
+    enterprises : pandas.DataFrame
+        As returned by `merge_records` on standardised enterprises.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of enterprise_file; the cluster number K000001 becomes the enterprise_id E0001.
+
+    Examples
+    --------
+    >>> merged = pd.DataFrame({"customer_id": ["K000001"], "name": ["旭东食品"], "records": [1],
+    ...                        "updated_at": pd.to_datetime(["2026-06-30"])})
+    >>> make_enterprise_file(merged).iloc[0, :2].tolist()
+    ['E0001', '旭东食品']
+    """
+    numbers = enterprises["customer_id"].str[1:].astype("int64").map("E{:04d}".format).astype("str")
+    rows = enterprises.assign(enterprise_id=numbers, updated_on=enterprises["updated_at"].dt.normalize())
+    return rows[[column.name for column in BASE.tables["enterprise_file"].columns if column.name in rows]]
 
 
 def make_transactions(orders, clusters):

@@ -59,8 +59,20 @@ def by_value(series, read):
     answers = {}
     for value in series.dropna().unique():
         text = _one_text(value)
-        answers[value] = None if text is None else read(text)
+        answer = None if text is None else read(text)
+        answers[value] = None if answer is None else _one_text(answer)  # what is left may be blank, or need joining
     return series.astype("object").map(answers).astype("str")
+
+
+def is_blank(value):
+    """Tell whether a cell says nothing: missing, empty, or a word such as 无 or n/a.
+
+    Examples
+    --------
+    >>> is_blank(None), is_blank(" 无 "), is_blank("0")
+    (True, True, False)
+    """
+    return value is None or value != value or _one_text(value) is None  # NaN is not equal to itself
 
 
 def has_chinese(text):

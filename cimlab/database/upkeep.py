@@ -103,6 +103,44 @@ def customer_as_of(engine, customer_id, on):
     return history[valid].reset_index(drop=True)
 
 
+def assign_tiers(customers, transactions, on, tier_spend=None):
+    """Assign each customer the tier (客户等级) that the purchases of the last twelve months earned.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        With customer_id.
+    transactions : pandas.DataFrame
+        customer_id, ordered_at, amount (CNY).
+    on : datetime.date or str
+        The last day that counts: 2026-06-30 counts from 2025-07-01 on.
+    tier_spend : dict of str to float, optional
+        The least spend for each tier (CNY). Default: `TIER_SPEND`.
+
+    Returns
+    -------
+    pandas.Series
+        Tier by customer_id.
+
+    Examples
+    --------
+    >>> bought = pd.DataFrame({"customer_id": ["K1", "K1"], "amount": [500.0, 5000.0],
+    ...                        "ordered_at": pd.to_datetime(["2025-07-01 00:00", "2025-06-30 23:59"])})
+    >>> customers = pd.DataFrame({"customer_id": ["K1", "K2"]})
+    >>> assign_tiers(customers, bought, "2026-06-30", {"basic": 0, "silver": 500}).tolist()
+    ['silver', 'basic']
+    """
+    after = pd.Timestamp(on) + pd.DateOffset(days=1)
+    in_year = transactions["ordered_at"].between(after - pd.DateOffset(years=1), after, inclusive="left")
+    bought = transactions[in_year].groupby("customer_id")["amount"].sum()
+    spend = customers["customer_id"].map(bought).fillna(0).round(2)  # to the cent, or 599.9999999 would miss silver
+    steps = sorted((tier_spend or TIER_SPEND).items(), key=lambda step: step[1])
+    tier = pd.Series(steps[0][0], index=customers.index, dtype="str")
+    for name, least in steps[1:]:
+        tier = tier.mask(spend >= least, name)
+    return tier.set_axis(customers["customer_id"])
+
+
 def verify_customers(engine, on, stale_after=730, tier_spend=None):
     """Look for what a base gets wrong with time, and say what to do.
 
@@ -140,7 +178,8 @@ def verify_customers(engine, on, stale_after=730, tier_spend=None):
     """
     on = pd.Timestamp(on)
     customers = read_table(engine, "customer_file")
-    tiers = _tier_by_spend(customers, read_table(engine, "transactions"), on, tier_spend or TIER_SPEND)
+    right_tiers = assign_tiers(customers, read_table(engine, "transactions"), on, tier_spend)
+    tiers = customers["customer_id"].map(right_tiers)
     silent = customers["phone"].isna() & customers["email"].isna()
     days = (on - customers["updated_on"]).dt.days
     age = (on - customers["birth_date"]).dt.days / 365.25
@@ -190,15 +229,3 @@ def _next_period(connection, customer_id, on):
         connection.execute(update(CUSTOMER_HISTORY).where(is_open).values(valid_to=on))
     now = connection.execute(select(CUSTOMER_FILE).where(CUSTOMER_FILE.c.customer_id == customer_id)).mappings().one()
     connection.execute(insert(CUSTOMER_HISTORY), to_rows(open_history(pd.DataFrame([now])), CUSTOMER_HISTORY))
-
-
-def _tier_by_spend(customers, transactions, on, tier_spend):
-    a_day = pd.DateOffset(days=1)
-    in_last_year = transactions["ordered_at"].between(on - pd.DateOffset(years=1) + a_day, on + a_day, inclusive="left")
-    last_year = transactions[in_last_year]
-    spend = customers["customer_id"].map(last_year.groupby("customer_id")["amount"].sum()).fillna(0)
-    steps = sorted(tier_spend.items(), key=lambda step: step[1])
-    tier = pd.Series(steps[0][0], index=customers.index, dtype="str")
-    for name, least in steps[1:]:
-        tier = tier.mask(spend >= least, name)
-    return tier
