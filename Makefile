@@ -19,7 +19,7 @@ course:      ## pack what a student gets into one zip file (no solutions, no tru
 	@$(PYTHON) start.py kit $(ARGS)
 
 data:        ## make the retailer's data (datasets/ and truth/) from its seed
-	@$(PYTHON) start.py generate $(ARGS)
+	@$(PYTHON) start.py generate datasets --truth truth $(ARGS)
 
 release:     ## make the student versions of the labs (labs/) from solutions/
 	@$(PYTHON) start.py release $(ARGS)
