@@ -498,10 +498,10 @@ def test_blanks_are_not_at_random(records, truth):
 
 
 def test_errors_of_one_sitting_come_together(records, operations):
-    """Slips in the name and in other columns meet in a record twice as often as by chance: a sitting has one level.
+    """Slips in the name and in other columns meet twice as often as by chance: a sitting has one level.
 
-    By chance within each channel; with one level for all sittings three seeds gave 0.9 to 1.4. In pseudopeople errors are
-    independent (correlations of -0.01 to +0.02 were measured).
+    By chance within each channel; one level for all sittings gave 0.9 to 1.4 with three seeds. In pseudopeople they
+    are independent (correlations of -0.01 to +0.02 were measured).
     """
     slips = {name for channel in ("till", "web", "call") for name in all_slips(channel)}
     wrong = operations.apply(lambda column: has(column, slips))
