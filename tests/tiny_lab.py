@@ -10,8 +10,6 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 LAB = "lab00_tiny"
-POINTS = {"test_q1_clean": 2, "test_q1_hidden": 1, "test_q2_totals": 3, "q3_why": 4}
-AUTOMATIC = 6
 
 SETUP = """\
 import pandas as pd
@@ -107,16 +105,19 @@ def notebook():
         text("about_q2", "**Question 2** (3 points): make the table `totals`."),
         cell("q2_totals", Q2, solution=True),
         cell("test_q2_totals", TEST_Q2, grade=True, locked=True, points=3),
+        # The two kinds of written question: an answer cell, and a task whose mark scheme the grader sees in Formgrader.
+        text("about_q3", "**Question 3** (4 points): why one row per customer?"),
+        cell("q3_why", "Because a customer is one person.", "markdown", grade=True, solution=True, points=4),
         cell(
-            "q3_task",
-            "**Question 3** (4 points): why one row per customer?\n\n=== BEGIN MARK SCHEME ===\n"
-            "2 points for the single view, 2 for an example.\n=== END MARK SCHEME ===",
+            "q4_task",
+            "**Question 4** (2 points): name an example.\n\n=== BEGIN MARK SCHEME ===\n"
+            "1 point for the channel, 1 for the single view.\n=== END MARK SCHEME ===",
             "markdown",
             task=True,
             locked=True,
-            points=0,
+            points=2,
         ),
-        cell("q3_why", "Because a customer is one person.", "markdown", grade=True, solution=True, points=4),
+        text("q4_answer", "*Write your answer here.*"),
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
