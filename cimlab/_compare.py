@@ -70,7 +70,9 @@ def compare(got, expected, place):
             raise CheckFailed(f"{place.words} is {difference[1:]}.")
         # Outside of tables None is None: a beginner has written it, or has to.
         own, right = ("None" if value is None else shown(value) for value in (got, expected))
-        told = f"; expected {right}" if place.reveal else f": it is not right, it is {difference}"
+        told = f"; expected {right}" if place.reveal else ": it is not right"
+        if not place.reveal and difference != "blank":
+            told += f", it is {difference}"
         raise CheckFailed(f"{place.words} is {own}{told}.{remark_on(difference) if place.reveal else ''}")
 
 
