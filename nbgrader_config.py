@@ -121,8 +121,6 @@ c.GenerateFeedback.preprocessors = [
     "cimlab.grading.feedback.HideTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
-# What a hand-in prints may hold a script; it must not run in the instructor's browser, nor in another reader's.
-c.HTMLExporter.sanitize_html = True
 
 # --- marks -----------------------------------------------------------------------------------------------------------
 
