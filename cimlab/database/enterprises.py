@@ -47,10 +47,12 @@ def standardise_enterprises(enterprises):
 
     Examples
     --------
-    >>> import cimlab
-    >>> firms = standardise_enterprises(cimlab.load("enterprises"))
-    >>> firms.loc[0, ["record_id", "name", "name_key"]].tolist()
-    ['E0001', '苏州恒拓教育咨询有限公司', '恒拓教育咨询']
+    >>> import pandas as pd
+    >>> firm = {"enterprise_id": "E0001", "name": "嘉森供应链(杭州)股份有限公司", "credit_code": "91990105MADY8XML7L",
+    ...         "industry": "商贸", "contact_name": "朱雅玲", "contact_phone": "17402728259", "city": "杭州市",
+    ...         "source": "sales", "updated_on": pd.Timestamp("2023-11-15")}
+    >>> standardise_enterprises(pd.DataFrame([firm])).loc[0, ["name_key", "industry", "city"]].tolist()
+    ['嘉森供应链', 'trade', '杭州']
     """
     names = clean_text(enterprises["name"]).str.replace(r"\s", "", regex=True)
     industries = clean_text(enterprises["industry"]).str.lower()

@@ -145,7 +145,7 @@ def _lineage(rows, winner, field, rule):
         field=field,
         value=_as_text(won["value"]),
         rule=rule,
-        rejected=won["customer_id"].map(rejected).fillna("").astype("str"),
+        rejected=won["customer_id"].map(rejected).astype("str").fillna(""),
     )[["customer_id", "field", "value", "record_id", "source", "rule", "decided_by", "rejected"]]
 
 
