@@ -5,7 +5,7 @@ from pathlib import Path
 from cimlab.database.schema import BASE
 
 FORM_TABLES = ("customer_file", "enterprise_file", "transactions")
-FORM_ROWS = 1000  # rows of the template that carry drop-downs and the text format
+FORM_ROWS = 1000  # rows of the template that carry drop-downs
 
 
 def write_template(path, table):
@@ -58,8 +58,7 @@ def write_template(path, table):
             sheet.add_data_validation(choice)
             choice.add(f"{letter}2:{letter}{FORM_ROWS + 1}")
         if ask["kind"] not in ("date", "datetime", "number"):
-            for row in range(2, FORM_ROWS + 2):
-                sheet.cell(row=row, column=place).number_format = "@"
+            sheet.column_dimensions[letter].number_format = "@"
         rules.append([column.name, ask["rule"], "yes" if needed(column) else "no", ask["example"]])
     sheet.freeze_panes = "A2"
     for letter, width in zip("ABCD", (16, 60, 10, 26), strict=True):
