@@ -205,7 +205,11 @@ def test_no_check_without_a_sentence(path):
     for cell in nb.cells(nb.read(path), "code"):
         if nb.grade(cell).get("grade"):
             tree = ast.parse(cell.source)
-            assert "checks." in cell.source, f"{cell.id} checks nothing"
+            assert re.search(r"checks\.|lab\.check_", cell.source), f"{cell.id} checks nothing"
+            if "HIDDEN TESTS" not in cell.source:
+                assert len(nb.code_lines(cell)) <= 5, (
+                    f"{cell.id}: Validate shows all of it above the sentence that helps"
+                )
             for node in ast.walk(tree):
                 assert not isinstance(node, ast.Assert), f"{cell.id}: use cimlab.checks instead of assert"
 
