@@ -11,6 +11,30 @@ from pathlib import Path
 import nbformat
 import yaml
 
+# A class of twenty that holds each kind of damage once; the rest are variants.
+TWENTY = [
+    "right",
+    "right-own-cells",
+    "right-windows",
+    "wrong-1",
+    "wrong-2",
+    "wrong-3",
+    "wrong-4",
+    "empty",
+    "syntax-error",
+    "kernel-killed",
+    "endless-loop",
+    "warning",
+    "huge-output",
+    "test-deleted",
+    "test-edited",
+    "cells-copied",
+    "metadata-lost",
+    "renamed",
+    "damaged",
+    "answer-markdown",
+]
+
 
 def read(course, step, lab):
     return nbformat.read(Path(course) / step / lab / f"{lab}.ipynb", as_version=4)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from cimlab.grading.release import release
 from tests import broken, tiny_lab
@@ -28,20 +29,16 @@ def nbgrader(course, *arguments):
     return command(course, "nbgrader", *arguments)
 
 
-def grade_class(course, lab, seconds):
-    """Hand in and autograde one of each kind; return (the hand-ins, the scores, the finished command)."""
-    made = broken.hand_ins(course, lab)
-    for student, hand_in in made.items():
-        hand_in.write(course, student, lab)
-    done = nbgrader(course, "autograde", lab, f"--Execute.timeout={seconds}")
-    return made, broken.scores(course, lab), done
-
-
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
+    """One hand-in of each kind, autograded: (the course, the hand-ins, the scores, the finished command)."""
     course = tiny_lab.write_course(tmp_path_factory.mktemp("course"), labs=False)
     release(course, [tiny_lab.LAB])
-    return course, *grade_class(course, tiny_lab.LAB, 5)
+    made = broken.hand_ins(course, tiny_lab.LAB)
+    for student, hand_in in made.items():
+        hand_in.write(course, student, tiny_lab.LAB)
+    done = nbgrader(course, "autograde", tiny_lab.LAB, "--Execute.timeout=10")
+    return course, made, broken.scores(course, tiny_lab.LAB), done
 
 
 def test_each_score_is_as_expected_and_the_class_is_finished(graded):
@@ -79,6 +76,14 @@ def test_marks_have_no_silent_zero(graded):
     assert rows["damaged"][-3:] == ["", "12.0", "handed in but not graded: see .nbgrader.log"]
     assert rows["right"][-3:] == ["6.0", "12.0", "waits for a grader"]
     assert rows["empty"][-3:] == ["0.0", "12.0", "waits for a grader"]
+
+
+def test_an_untouched_written_answer_gets_nothing_and_another_waits_for_a_person(graded):
+    course, *_ = graded
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        for student, score, waits in (("empty", 0, False), ("right", None, True), ("ids-lost-too", None, True)):
+            grade = gradebook.find_grade("q3_why", tiny_lab.LAB, tiny_lab.LAB, student)
+            assert (student, grade.auto_score, grade.needs_manual_grade) == (student, score, waits)
 
 
 def test_a_loop_and_a_dead_kernel_say_what_happened(graded):

@@ -43,7 +43,7 @@ class MarksCsv(ExportPlugin):
         assignments, students = map(str, self.assignment), map(str, self.student)
         assignments, students = set(assignments), set(students)
         for assignment in gradebook.assignments:
-            for student in gradebook.students:
+            for student in sorted(gradebook.students, key=lambda student: student.id):
                 if (assignments and assignment.name not in assignments) or (students and student.id not in students):
                     continue
                 yield self._row(gradebook, assignment, student)
