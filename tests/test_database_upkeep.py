@@ -120,6 +120,12 @@ def test_tiers_follow_twelve_months_to_the_day_and_the_cent():
     ]:
         bought = pd.DataFrame({"customer_id": "K1", "ordered_at": pd.to_datetime(when), "amount": amounts})
         assert assign_tiers(pd.DataFrame({"customer_id": ["K1"]}), bought, on="2026-06-30").tolist() == [tier]
+    # 21.06 + 25.80 + 553.14 is a hair less than 600 in binary fractions; in money it is 600.
+    bought = pd.DataFrame(
+        {"customer_id": "K1", "ordered_at": pd.Timestamp("2026-01-01"), "amount": [21.06, 25.8, 553.14]}
+    )
+    assert bought.groupby("customer_id")["amount"].sum().iloc[0] < 600
+    assert assign_tiers(pd.DataFrame({"customer_id": ["K1"]}), bought, on="2026-06-30").tolist() == ["silver"]
 
 
 def test_verification_finds_each_kind_of_fault(engine):
