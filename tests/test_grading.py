@@ -116,6 +116,15 @@ def test_a_deleted_test_comes_back_after_everything_written_for_its_question(han
     assert order.index("q2_totals") < order.index("test_q2_totals")
 
 
+def test_a_students_own_cell_in_the_place_of_a_deleted_test_is_left_alone(handed_in, lab):
+    released = copy.deepcopy(handed_in.cells)
+    place = ids(handed_in).index("test_q1_clean")
+    handed_in.cells[place] = nbformat.v4.new_code_cell("def clean(phone):\n    return phone", id="own")
+    assert repair.repair(handed_in, lab, released) == ["`test_q1_clean`: was missing; put back."]
+    assert by_id(handed_in)["own"].source == "def clean(phone):\n    return phone"
+    assert ids(handed_in).index("own") < ids(handed_in).index("test_q1_clean")
+
+
 def test_a_deleted_preparation_comes_back_first_and_a_deleted_answer_waits_for_a_grader(handed_in, lab):
     handed_in.cells = [cell for cell in handed_in.cells if cell.id not in ("setup", "q3_why", "q1_clean")]
     repair.repair(handed_in, lab)

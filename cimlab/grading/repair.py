@@ -166,7 +166,11 @@ class RepairCells(NbGraderPreprocessor):
         info = resources["nbgrader"]
         with Gradebook(info["db_url"]) as gradebook:
             lab = lab_cells(gradebook.find_notebook(info["notebook"], info["assignment"]))
-        notes = repair(nb, lab, self._released_cells(info))
+        released = self._released_cells(info)
+        # The database promises no order of its rows; the student version has it.
+        places = {cell.id: place for place, cell in enumerate(released)}
+        lab.sort(key=lambda source: places.get(source["name"], len(places)))
+        notes = repair(nb, lab, released)
         for note in notes:
             self.log.warning("repair: %s: %s", info["student"], note)
         if notes:
@@ -317,7 +321,10 @@ def _aligned(cells, sources, released, taken):
             ]
         for i, j in block:
             name = released[i].metadata.get("nbgrader", {}).get("grade_id")
-            if name in sources and j is not None and j not in taken:
+            if name not in sources or j is None or j in taken:
+                continue
+            # A fixed cell has to look like itself: its text is written over, and a student's own cell must not be hit.
+            if not sources[name]["locked"] or SequenceMatcher(a=theirs[i], b=own[j]).ratio() > 0.6:
                 pairs[name] = j
     return pairs
 
