@@ -6,7 +6,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples each time, and no time limit: a slow or busy machine must not turn a test red.
+hypothesis.settings.register_profile("cimlab", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("cimlab")
 
 # Before anything imports pyplot, and inherited by every kernel that a test starts.
 os.environ["MPLBACKEND"] = "Agg"

@@ -4,6 +4,7 @@ import datetime
 import sqlite3
 import sys
 import warnings
+from contextlib import closing
 
 import nbclient
 import nbformat
@@ -336,9 +337,8 @@ def test_a_function_gets_copies_and_must_not_change_them():
     assert data.equals(ORDERS)
     assert "changes a list" in sentence(checks.call, lambda values: values.append(1), [1])
     assert "changes an array" in sentence(checks.call, lambda a: a.fill(0), np.ones(2))
-    assert checks.call(lambda connection: connection.execute("SELECT 1").fetchone(), sqlite3.connect(":memory:")) == (
-        1,
-    )
+    with closing(sqlite3.connect(":memory:")) as base:
+        assert checks.call(lambda connection: connection.execute("SELECT 1").fetchone(), base) == (1,)
 
 
 def test_noise_stays_out_of_the_test_cell(capsys):
@@ -400,11 +400,17 @@ def test_hidden_cases_show_neither_input_nor_result():
 # --- conditions ------------------------------------------------------------------------------------------------------
 
 
-def test_a_database_has_to_refuse_and_to_accept():
+@pytest.fixture
+def two_bases():
+    with closing(sqlite3.connect(":memory:")) as loose, closing(sqlite3.connect(":memory:")) as strict:
+        yield loose, strict
+
+
+def test_a_database_has_to_refuse_and_to_accept(two_bases):
     def insert(connection, phone):
         return lambda: connection.execute("INSERT INTO customer VALUES (?)", [phone])
 
-    loose, strict = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
+    loose, strict = two_bases
     loose.execute("CREATE TABLE customer (phone TEXT)")
     strict.execute("CREATE TABLE customer (phone TEXT NOT NULL)")
     checks.refuses(insert(strict, None), "blank phone", sqlite3.IntegrityError)
