@@ -6,6 +6,7 @@ Each setting has its reason beside it. What is not set here is nbgrader's own de
 
 import contextlib
 import os
+import shutil
 import sysconfig
 import warnings
 from pathlib import Path
@@ -38,7 +39,11 @@ c.CourseDirectory.ignore = [
 c.CourseDirectory.max_file_size = 20_000  # kB; a lab and its tables are far smaller
 # nbgrader calls the command `alembic` when it makes a gradebook. Without this line that fails wherever the environment
 # is used without being activated (`.venv/bin/nbgrader`, `make lab`).
-os.environ["PATH"] = sysconfig.get_path("scripts") + os.pathsep + os.environ.get("PATH", "")
+if not shutil.which("alembic"):
+    os.environ["PATH"] = sysconfig.get_path("scripts") + os.pathsep + os.environ.get("PATH", "")
+# A class may have its own edition of the data; a hand-in runs in its own folder, where a relative path is another.
+if os.environ.get("CIMLAB_DATA"):
+    os.environ["CIMLAB_DATA"] = str(Path(os.environ["CIMLAB_DATA"]).absolute())
 # nbgrader 0.9.6 under SQLAlchemy 2.1 warns at each run of something that does no harm.
 warnings.filterwarnings("ignore", message="Object of type <Submitted")
 # A class of a hundred fails in one place or another: keep the reasons. (The file is in .gitignore.)

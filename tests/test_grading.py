@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import shutil
 
 import nbformat
@@ -327,6 +328,15 @@ def test_commands_say_where_they_have_to_be_called(tmp_path, tiny, monkeypatch, 
     monkeypatch.chdir(tiny / "solutions")
     assert main(["release", "lab00_tini"]) == 1
     assert f"There is no lab 'lab00_tini' in {tiny / 'solutions'}. There is: {LAB}." in capsys.readouterr().err
+
+
+def test_the_settings_find_alembic_and_the_data_wherever_they_are_used(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CIMLAB_DATA", "class2027")
+    assert course.open_api(tiny).coursedir.db_url == f"sqlite:///{tiny / 'gradebook.db'}"
+    assert os.environ["CIMLAB_DATA"] == str(tmp_path / "class2027")
+    assert shutil.which("alembic")
 
 
 def test_the_student_version_has_no_answers_and_the_ids_of_the_source(handed_in):
