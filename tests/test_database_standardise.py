@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cimlab import database, load
@@ -175,6 +175,7 @@ ONE_WAY = [
 
 
 @pytest.mark.parametrize("function", [*ONE_WAY, pinyin_names])
+@settings(deadline=None)
 @given(values=st.lists(TYPED, max_size=4))
 def test_standardising_keeps_the_index_and_missing_and_is_done_once(function, values):
     typed = pd.Series(values, index=range(10, 10 + len(values)), dtype="object")

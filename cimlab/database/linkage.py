@@ -109,7 +109,9 @@ def _trained_linker(table, compare, blocks, seed, link_between):
         blocking_rules_to_generate_predictions=rules,
         retain_matching_columns=False,
     )
-    engine = DuckDBAPI(connection=duckdb.connect(":memory:", config={"threads": 1}))  # one thread: the same sums always
+    connection = duckdb.connect(":memory:", config={"threads": 1})  # one thread: the same sums always
+    connection.execute("SET enable_progress_bar = false")  # it would be drawn over the notebook on a slow machine
+    engine = DuckDBAPI(connection=connection)
     if link_between:
         sets = [engine.register(part.drop(columns=link_between)) for _, part in table.groupby(link_between, sort=True)]
     else:
