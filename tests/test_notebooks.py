@@ -131,6 +131,17 @@ def test_prose_says_why_so_that_comments_need_not(path):
     assert comments <= 0.05 * sum(len(nb.code_lines(cell)) for cell in code)
 
 
+@pytest.mark.notebooks
+@pytest.mark.parametrize("path", [*nb.CHAPTERS, *nb.SOLUTIONS], ids=name_of)
+def test_nothing_is_written_in_red(path, tmp_path):
+    """That every cell runs is nbmake's to see; here: no warning and no progress bar on stderr frightens a reader."""
+    from nbclient import NotebookClient
+
+    done = NotebookClient(nb.read(path), timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    red = [o.text for cell in nb.cells(done, "code") for o in cell.outputs if o.get("name") == "stderr"]
+    assert not red
+
+
 @pytest.mark.parametrize("path", nb.SOLUTIONS, ids=name_of)
 def test_lab_keeps_its_size(path):
     notebook = nb.read(path)
