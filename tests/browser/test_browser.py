@@ -60,6 +60,16 @@ def test_front_door_leads_to_the_chapter_and_the_lab(page, pictures):
     page.locator(f"{NOTEBOOK} h1", has_text="Lab").first.wait_for()
 
 
+def test_chapter_runs_from_top_to_bottom(page, pictures):
+    open_notebook(page, "chapters/03_database.ipynb")
+    choose(page, "Run", "Run All Cells")
+    page.locator(f"{NOTEBOOK} h2", has_text="Where it goes wrong").scroll_into_view_if_needed()
+    proof_of_restore = page.locator(f"{NOTEBOOK} td", has_text="customer_history").first
+    proof_of_restore.wait_for(timeout=180_000)
+    pictures(page, "chapter_end")
+    assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+
+
 def test_student_runs_the_lab_and_is_told_what_is_missing(page, pictures):
     """The release as it comes: Validate names the first thing to do and does not say that all is well."""
     open_notebook(page, RELEASE)
