@@ -64,7 +64,7 @@ def test_chapter_runs_from_top_to_bottom(page, pictures):
     open_notebook(page, "chapters/03_database.ipynb")
     choose(page, "Run", "Run All Cells")
     page.locator(f"{NOTEBOOK} h2", has_text="Where it goes wrong").scroll_into_view_if_needed()
-    proof_of_restore = page.locator(f"{NOTEBOOK} td", has_text="customer_history").first
+    proof_of_restore = page.locator(f"{NOTEBOOK} th", has_text="equal after restore").first
     proof_of_restore.wait_for(timeout=180_000)
     pictures(page, "chapter_end")
     assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
