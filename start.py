@@ -267,7 +267,7 @@ def run_pip_quietly(command, begun):
         for raw in process.stdout:
             line, now = raw.decode("utf-8", "replace"), time.monotonic()
             log.write(line)
-            count += line.startswith("Collecting ")
+            count += line.startswith(("Collecting ", "Processing "))  # the second is a wheel in a folder
             if line.startswith("Installing collected packages"):
                 phase = "packages fetched, installing them"
                 say(f"      {count} {phase}: {now - begun:.0f} s")
