@@ -8,9 +8,11 @@ import shutil
 import nbformat
 import pytest
 import yaml
+from nbformat import v4
 
 from cimlab.__main__ import main
 from cimlab.grading import collect, course, feedback, mistakes, release, repair
+from cimlab.grading.execute import ExecuteAll
 from tests import tiny_lab
 from tests.tiny_lab import LAB
 
@@ -419,3 +421,29 @@ def test_prove_is_content_with_a_good_lab(tiny, monkeypatch, capsys):
     assert said.count("  ok") == 6
     assert "1 lab, " in said.splitlines()[-1] and said.endswith("as intended\n")
     assert not (tiny / "gradebook.db").exists()
+
+
+@pytest.mark.grading
+@pytest.mark.parametrize(("failures", "survives"), [(2, True), (3, False)])
+def test_a_kernel_that_does_not_start_is_tried_again(monkeypatch, failures, survives):
+    """On a busy machine two kernels may be given one port; a hand-in must not stay ungraded for that."""
+    left = [failures]
+    start = ExecuteAll.start_new_kernel_client
+
+    def start_after_failures(self):
+        if left[0]:
+            left[0] -= 1
+            self._cleanup_kernel()  # as nbclient does
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return start(self)
+
+    monkeypatch.setattr(ExecuteAll, "start_new_kernel_client", start_after_failures)
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("6 * 7")])
+    runner = ExecuteAll()
+    runner.kernel_name = "python3"
+    if not survives:
+        with pytest.raises(RuntimeError, match="Kernel died"):
+            runner.preprocess(notebook, {})
+        return
+    done, _ = runner.preprocess(notebook, {})
+    assert done.cells[0].outputs[0].data["text/plain"] == "42"

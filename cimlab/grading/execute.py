@@ -11,6 +11,7 @@ from traitlets import Integer
 DIED = "Python was ended by the code of this cell (by `exit`, or because the memory was full)."
 NOT_RUN = "This cell was not run, because Python had been ended by a cell above it."
 TIME_UP = "This cell was not run, because the cells above it had used up the time of the notebook."
+START_TRIES = 3
 FLOOD = "\n… output cut: this cell printed too much …\n"
 
 
@@ -27,12 +28,25 @@ class ExecuteAll(Execute):
     max_output = Integer(1_000_000, help="Characters that one cell may print; the rest is dropped.").tag(config=True)
 
     def preprocess(self, nb, resources, km=None):
+        # That a kernel does not start is never the student's fault: on a busy machine two may be given the same port.
+        for _ in range(START_TRIES - 1):
+            try:
+                return self._run(nb, resources, km)
+            except (RuntimeError, OSError) as error:
+                if self.started:
+                    raise
+                self.log.warning("the kernel did not start (%s): once more", error)
+        return self._run(nb, resources, km)
+
+    def _run(self, nb, resources, km):
         self.ends_at = time.monotonic() + self.notebook_timeout
         self.reason_to_skip = None
         self.timeout_func = self._seconds_for
+        self.started = False
         return super().preprocess(nb, resources, km)
 
     def preprocess_cell(self, cell, resources, index):
+        self.started = True
         self.printed = 0
         if cell.cell_type != "code" or not cell.source.strip():
             return cell, resources
