@@ -32,12 +32,17 @@ def pytest_unconfigure(config):
     shutil.rmtree(getattr(config, "cimlab_folder", ""), ignore_errors=True)
 
 
+def find_chromium():
+    """Return the path of the browser for the page tests, or None."""
+    programs = (os.environ.get("CIMLAB_CHROMIUM"), "chromium", "chromium-browser")
+    return next(filter(None, (shutil.which(program) for program in programs if program)), None)
+
+
 def missing_browser():
     """Return why the pages cannot be looked at, or None."""
     if not importlib.util.find_spec("playwright"):
         return "playwright is not installed (extra [browser])"
-    programs = (os.environ.get("CIMLAB_CHROMIUM"), "chromium", "chromium-browser")
-    if not any(program and shutil.which(program) for program in programs):
+    if not find_chromium():
         return "no Chromium (Debian: apt install chromium; elsewhere set CIMLAB_CHROMIUM to a Chrome or Chromium)"
     return None
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import find_chromium
 from tests.notebooks import ROOT
 
-CHROMIUM = os.environ.get("CIMLAB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 # What a browser on a machine without a network must not try, and what root needs to start it at all.
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -81,11 +81,10 @@ def wait_for_server(server, runtime, log, seconds=120):
 @pytest.fixture(scope="session")
 def browser():
     """Debian's Chromium under Playwright; Playwright's own download is not used."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian: apt install chromium; elsewhere set CIMLAB_CHROMIUM)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is in the extra [browser]")
-    with playwright.sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         yield chromium
         chromium.close()
 
