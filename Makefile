@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 
 help:        ## show this list
-	@grep -E '^[a-z]+: +##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+): +## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+: +##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+): +## /  make \1\t/' | expand -t 20
 
 lab:         ## open the course in JupyterLab (the first time: make the environment, some minutes)
 	@$(PYTHON) start.py lab $(ARGS)
@@ -21,6 +21,15 @@ course:      ## pack what a student gets into one zip file (no solutions, no tru
 data:        ## make the retailer's data (datasets/ and truth/) from its seed
 	@$(PYTHON) start.py generate datasets --truth truth $(ARGS)
 
+verify:      ## check the retailer's data against its dictionary
+	@$(PYTHON) start.py verify datasets $(ARGS)
+
+pages:       ## renew the pages about the retailer: its facts beside real ones, its parameters with their sources
+	@$(PYTHON) start.py pages $(ARGS)
+
+bench-data:  ## measure how fast the retailer's data is made, against other makers (ARGS=--xl: 10 million persons too)
+	@$(PYTHON) start.py bench-data $(ARGS)
+
 release:     ## make the student versions of the labs (labs/) from solutions/
 	@$(PYTHON) start.py release $(ARGS)
 
@@ -36,4 +45,4 @@ environment: ## renew environment.yml from pyproject.toml
 pictures:    ## take the pictures of the course's pages (docs/images/) with Chromium
 	@CIMLAB_PICTURES="$(CURDIR)/docs/images" $(PYTHON) start.py test -n0 tests/browser $(ARGS)
 
-.PHONY: help lab test doctor course data release prove lock environment pictures
+.PHONY: help lab test doctor course data verify pages bench-data release prove lock environment pictures

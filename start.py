@@ -33,6 +33,12 @@ COMMANDS = {
     "doctor": ((), "check this machine: an OK line or a remedy for each thing"),
     "kit": ((), "pack what a student gets into one zip file"),
     "generate": ((), "make the retailer's data from its seed"),
+    "verify": ((), "check the retailer's data against its dictionary"),
+    "pages": (
+        ("dev",),
+        "renew the pages about the retailer: its facts beside real ones, its parameters and their sources",
+    ),
+    "bench-data": (("fast", "bench"), "measure how fast the retailer's data is made, against other makers"),
     "release": ((), "make the student versions of the labs from solutions/"),
     "prove": ((), "prove that the labs mark right and wrong answers as intended"),
     "lock": (("dev",), "renew requirements.txt from pyproject.toml (needs the network)"),
@@ -475,6 +481,10 @@ def main(arguments):
         return 0
     if command in ("lock", "environment"):
         return run(str(Path("tools", f"make_{command}.py")), *rest)
+    if command == "pages":
+        return run("-m", "cimlab.retailer.sources") or run(str(Path("tools", "make_facts_page.py")), *rest)
+    if command.startswith("bench-"):
+        return run(str(Path("benchmarks", f"{command.replace('-', '_')}.py")), *rest)
     return run("-m", "cimlab", command, *rest)
 
 

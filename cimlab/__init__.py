@@ -1,6 +1,6 @@
 """Teach and learn customer information management: its data, its methods and its checked exercises.
 
-The three names a student types are here; a chapter's module is imported by its name::
+The names a student types are here; a chapter's module is imported by its name::
 
     import cimlab
     from cimlab import database
@@ -9,7 +9,7 @@ The three names a student types are here; a chapter's module is imported by its 
 """
 
 __version__ = "0.1.0"
-__all__ = ["describe", "load", "tables"]
+__all__ = ["describe", "load", "locate", "tables"]
 
 
 def __getattr__(name):

@@ -10,6 +10,7 @@ from cimlab import __version__
 COMMANDS = {
     "doctor": ("cimlab.doctor", "check this machine: an OK line or a remedy for each thing"),
     "generate": ("cimlab.retailer.command", "make the retailer's data from a seed"),
+    "verify": ("cimlab.retailer.verify_command", "check the files of an edition against their data dictionary"),
     "release": ("cimlab.grading.release", "make the student versions of the labs from solutions/"),
     "prove": ("cimlab.grading.prove", "prove that the labs mark right and wrong answers as intended"),
     "kit": ("cimlab.grading.kit", "pack what a student gets (no solutions, no truth) into one zip file"),

@@ -4,24 +4,18 @@ The types come from the data dictionary (`datapackage.json` beside the files), n
 as ``0086-1740…`` stays text, a blank cell is a missing value, a date is a date.
 """
 
-import csv
 import difflib
 import json
 import os
-import warnings
-from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["describe", "load", "tables"]
+from cimlab._forms import form_of, read_file
+
+__all__ = ["describe", "load", "locate", "tables"]
 
 DESCRIPTOR = "datapackage.json"
-# What one word of the dictionary is in pandas. A column of whole numbers that may be blank is the nullable Int64.
-DTYPES = {"string": "str", "integer": "int64", "number": "float64", "boolean": "bool"}
-DATES = ("date", "datetime")
-# The same words in a message.
-KINDS = {"string": "allowed", "integer": "a whole number", "boolean": "true or false"}
 
 
 def load(name):
@@ -96,13 +90,44 @@ def describe(name):
     return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning", "personal_data"], dtype="str")
 
 
+def locate(name):
+    """Say where the file of a table is, for those who want to open it themselves.
+
+    Parameters
+    ----------
+    name : str
+        Name of a table; `tables` lists them.
+
+    Returns
+    -------
+    pathlib.Path
+        The file; of a table in Parquet the folder with its parts.
+
+    Raises
+    ------
+    ValueError
+        If there is no such table.
+    FileNotFoundError
+        If the file is not there.
+
+    Examples
+    --------
+    >>> import cimlab
+    >>> cimlab.locate("stores").name
+    'stores.csv'
+    """
+    folder = data_folder()
+    return find_file(folder, find_resource(read_descriptor(folder), name))
+
+
 def tables():
     """List the tables of the retailer.
 
     Returns
     -------
     pandas.DataFrame
-        One row per table: `table`, `rows`, `columns` (their number) and `meaning`.
+        One row per table: `table`, `rows`, `columns` (their number), `meaning`, `channel` (which one collects it; blank
+        for the retailer's own books), `structure` (structured, semi-structured or unstructured) and `file`.
 
     Examples
     --------
@@ -110,9 +135,14 @@ def tables():
     >>> "orders" in cimlab.tables()["table"].tolist()
     True
     """
-    resources = read_descriptor(data_folder())["resources"]
-    rows = [[r["name"], r["rows"], len(r["schema"]["fields"]), r["description"]] for r in resources]
-    return pd.DataFrame(rows, columns=["table", "rows", "columns", "meaning"])
+    rows = []
+    for resource in read_descriptor(data_folder())["resources"]:
+        path = resource["path"]
+        file = path if isinstance(path, str) else f"{Path(path[0]).parent.as_posix()}/*{Path(path[0]).suffix}"
+        numbers = [resource["rows"], len(resource["schema"]["fields"])]
+        words = [resource["description"], resource.get("channel", ""), resource.get("structure", ""), file]
+        rows.append([resource["name"], *numbers, *words])
+    return pd.DataFrame(rows, columns=["table", "rows", "columns", "meaning", "channel", "structure", "file"])
 
 
 def data_folder():
@@ -156,106 +186,39 @@ def find_resource(descriptor, name):
     names = [resource["name"] for resource in descriptor["resources"]]
     if name in names:
         return descriptor["resources"][names.index(name)]
-    wanted = str(name).strip().lower().removesuffix(".csv")
+    wanted = name.strip().lower().split(".")[0] if isinstance(name, str) else ""
     near = difflib.get_close_matches(wanted, names, n=2, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(match) for match in near)}?" if near else ""
     raise ValueError(f"There is no table {name!r}.{hint} The tables are: {', '.join(names)}.")
 
 
+def find_file(folder, resource):
+    """Return the file of a table, or the folder of its Parquet parts; raise FileNotFoundError if one is missing."""
+    parts = [resource["path"]] if isinstance(resource["path"], str) else resource["path"]
+    path = Path(folder, parts[0])
+    if form_of(resource) == "parquet":
+        path = path.parent
+    for part in parts:
+        if not Path(folder, part).is_file():
+            raise FileNotFoundError(
+                f"{Path(folder, part)} is not there, though the data dictionary names it. {remedy(path)}"
+            )
+    return path
+
+
 def read_table(folder, resource):
-    """Read the CSV file of one resource with the types of its fields."""
-    path = Path(folder) / resource["path"]
-    fields = resource["schema"]["fields"]
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there, though the data dictionary names it. {remedy(path)}")
-    check_header(path, [field["name"] for field in fields])
+    """Read the file of one resource with the types of its fields."""
+    path = find_file(folder, resource)
     try:
-        frame = read_cells(path, fields)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is damaged: it is not UTF-8 text (byte {error.start}). {remedy(path)}") from None
-    except (ValueError, TypeError, OverflowError, pd.errors.ParserWarning) as error:
-        raise ValueError(f"{path} is damaged: {find_fault(path, fields) or error}. {remedy(path)}") from None
+        frame = read_file(path, resource)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}. {remedy(path)}") from None
     if len(frame) != resource["rows"]:
         raise ValueError(
             f"{path} is damaged: it has {len(frame):,} rows, the data dictionary says {resource['rows']:,}. "
             f"{remedy(path)}"
         )
     return frame
-
-
-def read_cells(path, fields):
-    """Read a CSV file with the types of its fields; raise ValueError or ParserWarning at the first misfit."""
-    with warnings.catch_warnings():
-        # pandas only warns when a row has more cells than the first line, and loses them
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        frame = pd.read_csv(
-            path,
-            # utf-8-sig: a spreadsheet that saved the file again has put a mark in front of it
-            encoding="utf-8-sig",
-            dtype={field["name"]: pandas_type(field) for field in fields},
-            keep_default_na=False,
-            na_values={field["name"]: [""] for field in fields},
-            index_col=False,
-        )
-    for field in fields:
-        column = field["name"]
-        if field["type"] in DATES:
-            frame[column] = pd.to_datetime(frame[column], format=field["format"]).astype("datetime64[us]")
-        if is_required(field) and frame[column].isna().any():
-            raise ValueError(f"column {column!r} has blank cells")
-    return frame
-
-
-def is_required(field):
-    """Return whether a field must not be blank."""
-    return bool(field.get("constraints", {}).get("required"))
-
-
-def pandas_type(field):
-    """Return the pandas dtype with which a field is read; dates are read as text and converted after."""
-    if field["type"] == "integer" and not is_required(field):
-        return "Int64"
-    return DTYPES.get(field["type"], "str")
-
-
-def check_header(path, expected):
-    """Raise ValueError if the first line of a CSV file does not name the expected columns."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        found = file.readline().rstrip("\r\n").split(",")
-    if found != expected:
-        raise ValueError(
-            f"{path} is damaged: its first line should name the columns {', '.join(expected)}; "
-            f"it reads {', '.join(found)[:200]!r}. {remedy(path)}"
-        )
-
-
-def find_fault(path, fields):
-    """Return in words where the first cell stands that does not fit its field; None if there is none."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
-        next(rows)
-        for cells in rows:
-            if len(cells) != len(fields):
-                return f"line {rows.line_num} has {len(cells)} cells, {len(fields)} are expected"
-            for field, cell in zip(fields, cells, strict=True):
-                if not cell_fits(field, cell):
-                    kind = KINDS.get(field["type"], f"a {field['type']}")
-                    return f"line {rows.line_num}, column {field['name']!r}: {cell!r} is not {kind}"
-    return None
-
-
-def cell_fits(field, cell):
-    """Return whether the text of a cell can be read as the type of its field."""
-    if cell == "":
-        return not is_required(field)
-    try:
-        if field["type"] in DATES:
-            datetime.strptime(cell, field["format"])
-        elif field["type"] in ("integer", "number"):
-            {"integer": int, "number": float}[field["type"]](cell)
-        return field["type"] != "boolean" or cell in ("true", "false")
-    except ValueError:
-        return False
 
 
 def remedy(path):

@@ -71,7 +71,8 @@ def make_customer_file(customers, tiers=None):
     -------
     pandas.DataFrame
         The columns of customer_file. An identity number that cannot be right is left out: it would identify somebody
-        else, or nobody.
+        else, or nobody. So is one that several customers have: one of them is somebody else, or they are one person
+        whom matching has missed.
 
     Examples
     --------
@@ -85,7 +86,8 @@ def make_customer_file(customers, tiers=None):
     if tiers is not None:
         rows["tier"] = customers["customer_id"].map(tiers).fillna("basic").astype("str")
     if "id_number" in rows:
-        rows["id_number"] = rows["id_number"].where(id_number_status(rows["id_number"]) == "ok")
+        numbers = rows["id_number"]
+        rows["id_number"] = numbers.where((id_number_status(numbers) == "ok") & ~numbers.duplicated(keep=False))
     return rows[[column.name for column in BASE.tables["customer_file"].columns if column.name in rows]]
 
 

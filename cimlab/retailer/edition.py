@@ -1,225 +1,282 @@
-"""One edition of the retailer: from a seed to the rows of every table, of the data and of the truth."""
+"""The tables of an edition, block by block: from a seed to Arrow tables of the data and of the truth."""
 
-from cimlab.retailer.channels import make_records
-from cimlab.retailer.contacts import make_calls
-from cimlab.retailer.dirt import type_records
-from cimlab.retailer.draws import Draws, read_settings
-from cimlab.retailer.enterprises import make_firm_records, make_firms
-from cimlab.retailer.people import make_persons
-from cimlab.retailer.purchases import Shelf, give_tiers, make_orders
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cimlab.retailer import people as texts
+from cimlab.retailer.block import ALL, make_block, make_future
+from cimlab.retailer.campaigns import list_contacts
+from cimlab.retailer.catalogue import make_common_tables as list_common
+from cimlab.retailer.catalogue import product_ids
+from cimlab.retailer.consents import make_consents_table
+from cimlab.retailer.contacts import TOPICS, make_tickets_table
+from cimlab.retailer.draws import ONE, read_settings
+from cimlab.retailer.enterprises import make_enterprise_tables
+from cimlab.retailer.events import make_events_table
+from cimlab.retailer.external import make_bought_rows, make_exhibition_rows
+from cimlab.retailer.notes import make_notes
+from cimlab.retailer.records import make_call_columns, make_record_tables
+from cimlab.retailer.returns import list_returns, make_returns
+from cimlab.retailer.survey import make_survey_tables, survey_propensity
+from cimlab.retailer.voices import make_review_tables, review_propensity
+from cimlab.retailer.world import (
+    CAMPAIGN_KINDS,
+    CATEGORIES,
+    CHANNELS,
+    LIFE_STAGES,
+    MINUTES,
+    MOST_CUSTOMERS,
+    REFERENCE_DAY,
+    ROLES,
+    SEGMENTS,
+    date_column,
+    enum_column,
+    id_text,
+    make_world,
+    money_column,
+    time_column,
+)
 
 DEFAULT_SEED = 20260630
-DEFAULT_CUSTOMERS = 1500
-MOST_CUSTOMERS = 50_000  # an edition is made in memory, about 40 KB a person
+DEFAULT_CUSTOMERS = 3000
+_WORLDS = {}
 
 
-def make_edition(customers=DEFAULT_CUSTOMERS, seed=DEFAULT_SEED, progress=lambda rows, _: rows):
-    """Make one edition in memory.
+def world_of(seed, level):
+    """Return the world of an edition; the last one is kept, since every block asks for it."""
+    if (seed, level) not in _WORLDS:
+        _WORLDS.clear()
+        _WORLDS[seed, level] = make_world(seed, level)
+    return _WORLDS[seed, level]
+
+
+def make_common_tables(seed):
+    """Return the tables that do not grow with the customers: stores, products, promotions, campaigns."""
+    return list_common(world_of(seed, "normal"))
+
+
+def make_tables(seed, level, start, stop, *, truth=True, only=None):
+    """Return the tables of the persons of some rows.
 
     Parameters
     ----------
-    customers : int
-        Number of persons.
     seed : int
         The seed: the same seed gives the same rows on every machine.
-    progress : callable
-        Wraps a list that is worked through: ``progress(rows, label)``.
+    level : str
+        How dirty: clean, light, normal or heavy.
+    start, stop : int
+        Rows of persons; `start` is a multiple of 8.
+    truth : bool
+        Whether the truth is made too.
+    only : set of str, optional
+        The tables of the data to make; all if not given.
 
     Returns
     -------
     tuple of dict
-        The tables of the data and those of the truth: name → list of rows; a row is a dict of column → text.
+        The tables of the data and those of the truth: name → pyarrow.Table with the columns of the data dictionary.
     """
-    draws = Draws(seed)
-    persons = make_persons(draws, customers, progress)
-    records = make_records(draws, persons, progress)
-    shelf = Shelf(draws)
-    orders = make_orders(draws, shelf, persons, progress)
-    give_tiers(orders, records)
-    records += make_calls(draws, persons, orders, shelf, progress)
-    firms = make_firms(
-        draws, max(customers * read_settings("parameters")["enterprises"]["per_1000_customers"] // 1000, 1)
-    )
-    firm_records = make_firm_records(draws, firms)
-    number_records(draws, persons, records, firms, firm_records)
-    ledger = type_records(draws, records + firm_records, progress)
-    data = {
-        "stores": list_stores(),
-        "products": list_products(shelf),
-        **list_records(records),
-        **list_orders(orders),
-        "enterprises": [list_firm_record(record) for record in firm_records],
-        "reviewed": list_reviewed(draws, persons, records),
-    }
-    return data, list_truth(persons, records, orders, firm_records, ledger)
+    wanted = set(read_settings("dictionary")["tables"]) if only is None else set(only)
+    needs = ALL if truth else set().union(*(needs for makes, needs, _ in MAKERS if makes & wanted))
+    block = make_block(world_of(seed, level), start, stop, needs)
+    data, facts = {}, {}
+    for makes, _, maker in MAKERS:
+        if truth or makes & wanted:
+            made, known = maker(block, wanted)
+            data |= made
+            for name, table in known.items():
+                facts[name] = pa.concat_tables([facts[name], table]) if name in facts else table
+    data = {name: table for name, table in data.items() if name in wanted}
+    return data, facts if truth else {}
 
 
-def number_records(draws, persons, records, firms, firm_records):
-    """Give ids: to records in the order in which the channel made them, so that no id tells who belongs together."""
-    for number, person in enumerate(persons, 1):
-        person["id"] = f"N{number:05d}"
-        person["household_id"] = f"H{person['household'] + 1:05d}"
-    for number, firm in enumerate(firms, 1):
-        firm["id"] = f"F{number:04d}"
-
-    def made(record):
-        when = record["at"] if "at" in record else record["made_on"]
-        return when, draws.number("record", "id", record["key"])
-
-    for letter, channel in (("M", "till"), ("W", "web"), ("C", "call")):
-        mine = sorted((record for record in records if record["channel"] == channel), key=made)
-        for number, record in enumerate(mine, 1):
-            record["id"] = f"{letter}{number:05d}"
-    firm_records.sort(key=lambda record: draws.number("firm record", "id", record["key"]))
-    for number, record in enumerate(firm_records, 1):
-        record["id"] = f"E{number:04d}"
-    records.sort(key=lambda record: ("MWC".index(record["id"][0]), int(record["id"][1:])))
+ENTERPRISE_TABLES = {"enterprises", "enterprise_contacts", "enterprise_orders", "enterprise_years", "business_register"}
 
 
-def list_stores():
-    """Return the rows of `stores`."""
-    stores = read_settings("catalogue")["stores"]
-    return [
-        {"store_id": store_id(number), "name": name, "city": city, "opened_on": opened_on.isoformat()}
-        for number, (name, city, opened_on) in enumerate(stores)
-    ]
-
-
-def store_id(number):
-    """Return the id of a shop; blank where there is none."""
-    return "" if number is None else f"ST{number + 1:02d}"
-
-
-def money(fen):
-    """Return an amount in fen as text in CNY."""
-    return f"{fen // 100}.{fen % 100:02d}"
-
-
-def list_products(shelf):
-    """Return the rows of `products`."""
-    return [
+def list_orders(block, wanted):
+    """Return `orders`, and in the truth who made those without a card."""
+    orders, people = block["orders"], block["people"]
+    reference = np.zeros(len(orders["id"]), dtype=np.uint64)
+    named = orders["record"] >= 0
+    reference[named] = block["records"]["id"][orders["record"][named]]
+    called = orders["call"] >= 0
+    reference[called] = block["calls"]["id"][orders["call"][called]]
+    anonymous = ~(named | called)
+    table = pa.table(
         {
-            "product_id": f"P{row:04d}",
-            "name": product["name"],
-            "name_zh": product["name_zh"],
-            "category": product["category"],
-            "unit_price": money(product["price"]),
-            "pack_size": product["size"],
+            "order_id": id_text(orders["id"]),
+            "channel": enum_column(orders["channel"], CHANNELS),
+            "customer_ref": id_text(reference, anonymous),
+            "store_id": store_column(orders["store"]),
+            "ordered_at": time_column(orders["at"]),
+            "amount": money_column(orders["amount"]),
         }
-        for row, product in enumerate(shelf.products, 1)
-    ]
-
-
-def list_records(records):
-    """Return the rows of `members`, `web_accounts` and `calls`."""
-    rows = {"members": [], "web_accounts": [], "calls": []}
-    for record in records:
-        typed = record["typed"]
-        if record["channel"] == "till":
-            own = {
-                "store_id": store_id(record["store"]),
-                "tier": record["tier"],
-                "joined_on": record["made_on"].isoformat(),
-            }
-            rows["members"].append(
-                {"member_id": record["id"]} | typed | own | {"updated_on": record["updated_on"].isoformat()}
-            )
-        elif record["channel"] == "web":
-            own = {"registered_on": record["made_on"].isoformat(), "updated_on": record["updated_on"].isoformat()}
-            rows["web_accounts"].append({"account_id": record["id"]} | typed | own)
-        else:
-            own = {"called_at": f"{record['at']:%Y-%m-%d %H:%M}", "topic": record["topic"], "note": record["note"]}
-            rows["calls"].append({"call_id": record["id"]} | typed | own)
-    return rows
-
-
-def list_orders(orders):
-    """Return the rows of `orders` and `order_lines`."""
-    rows = {"orders": [], "order_lines": []}
-    for number, order in enumerate(orders, 1):
-        order["id"] = f"O{number:06d}"
-        rows["orders"].append(
-            {
-                "order_id": order["id"],
-                "channel": order["channel"],
-                "customer_ref": order["record"]["id"] if order["record"] else "",
-                "store_id": store_id(order["store"]),
-                "ordered_at": f"{order['at']:%Y-%m-%d %H:%M}",
-                "amount": money(order["amount"]),
-            }
-        )
-        for line_no, line in enumerate(order["lines"], 1):
-            rows["order_lines"].append(
-                {
-                    "order_id": order["id"],
-                    "line_no": str(line_no),
-                    "product_id": f"P{line['product'] + 1:04d}",
-                    "quantity": str(line["quantity"]),
-                    "unit_price": money(line["price"]),
-                    "discount": f"0.{line['tenths']}",
-                    "amount": money(line["amount"]),
-                }
-            )
-    return rows
-
-
-def list_firm_record(record):
-    """Return one row of `enterprises`."""
-    return (
-        {"enterprise_id": record["id"]}
-        | record["typed"]
-        | {"source": record["channel"], "updated_on": record["updated_on"].isoformat()}
     )
+    persons = texts.person_ids(block["world"]["draws"], people["row"])
+    buyers = {"order_id": id_text(orders["id"][anonymous]), "person_id": id_text(persons[orders["person"][anonymous]])}
+    return {"orders": table}, {"anonymous_orders": pa.table(buyers)}
 
 
-def list_reviewed(draws, persons, records):
-    """Return the rows of `reviewed`: all records of some persons, under numbers that tell nothing else."""
-    share = read_settings("parameters")["reviewed_per_1000"]
-    order = sorted(persons, key=lambda person: draws.number("reviewed", "person", person["row"]))
-    numbers = {person["id"]: number for number, person in enumerate(order[: len(order) * share // 1000], 1)}
-    return [
-        {"record_id": record["id"], "person_no": str(numbers[record["person"]["id"]])}
-        for record in records
-        if record["person"]["id"] in numbers
-    ]
+def store_column(stores):
+    """Return the numbers of shops as an Arrow column of their ids; null for −1."""
+    names = pa.array([f"ST{number:02d}" for number in range(1, 100)])
+    stores = np.asarray(stores, dtype=np.int8)
+    return pa.DictionaryArray.from_arrays(pa.array(stores, mask=stores < 0), names)
 
 
-def list_truth(persons, records, orders, firm_records, ledger):
-    """Return the tables of the truth."""
-    columns = ("name", "credit_code", "industry", "contact_name", "contact_phone", "city")
-    return {
-        "entity_map": [
-            {"record_id": r["id"], "person_id": r["person"]["id"], "household_id": r["person"]["household_id"]}
-            for r in records
-        ],
-        "persons": [list_person(person) for person in persons],
-        "enterprises": [
-            {"enterprise_id": r["id"], "firm_id": r["firm"]["id"]} | {column: r["firm"][column] for column in columns}
-            for r in firm_records
-        ],
-        "ledger": [dict(zip(("record_id", "field", "operation", "clean_value"), row, strict=True)) for row in ledger],
-        "anonymous_orders": [
-            {"order_id": order["id"], "person_id": order["person"]["id"]} for order in orders if order["record"] is None
-        ],
+def list_lines(block, wanted):
+    """Return `order_lines`."""
+    lines = block["lines"]
+    products = pa.array(product_ids(len(block["world"]["shelf"]["price"])))
+    table = {
+        "order_id": id_text(block["orders"]["id"][lines["order"]]),
+        "line_no": lines["line_no"].astype(np.int16),
+        "product_id": pa.DictionaryArray.from_arrays(pa.array(lines["product"].astype(np.int8)), products),
+        "quantity": lines["quantity"].astype(np.int16),
+        "unit_price": pa.array(lines["price"] / 100.0),
+        "discount": pa.array(lines["tenths"] / 10.0),
+        "amount": pa.array(lines["amount"] / 100.0),
     }
+    return {"order_lines": pa.table(table)}, {}
 
 
-def list_person(person):
-    """Return one row of the truth's `persons`."""
-    surname, given = person["readings"]
-    row = {
-        "person_id": person["id"],
-        "household_id": person["household_id"],
-        "name": person["surname"] + person["given"],
+def list_some_returns(block, wanted):
+    """Return `returns`."""
+    returns = make_returns(block["world"], block["orders"], block["lines"])
+    return {"returns": list_returns(block["world"], block["orders"], block["lines"], returns)}, {}
+
+
+def list_some_contacts(block, wanted):
+    """Return `campaign_contacts`."""
+    return {"campaign_contacts": list_contacts(block["people"], block["records"], block["contacts"])}, {}
+
+
+def list_persons(block, wanted):
+    """Return the truth about persons: clean values, and what drives them."""
+    people, draws = block["people"], block["world"]["draws"]
+    ids, houses = (texts.person_ids(draws, people[key]) for key in ("row", "household"))
+    houses = (houses & ~np.uint64(0xFF)) | np.uint64(ord("H"))
+    surname, given = texts.pinyin(people)
+    persons = {
+        "person_id": id_text(ids),
+        "household_id": id_text(houses),
+        "role": enum_column(people["role"], ROLES),
+        "name": texts.full_names(people),
+        "name_pinyin": pc.binary_join_element_wise(surname, pc.replace_substring(given, " ", ""), " "),
+        "gender": enum_column(people["sex"], ["F", "M"]),
+        "birth_date": date_column(people["birth"]),
+        "phone": texts.phones_text(people["phone"]),
+        "email": texts.emails(people),
+        "id_number": texts.id_numbers(people),
+        "city": texts.city_names(people["city"]),
+        "address": texts.addresses(people),
+        "former_phone": texts.phones_text(people["former_phone"]),
+        "phone_changed_on": date_column(people["phone_changed_on"]),
+        "former_city": texts.city_names(people["former_city"]),
+        "former_address": texts.former_addresses(people),
+        "moved_on": date_column(people["moved_on"]),
+        "joined_on": date_column(people["since"]),
+        "life_stage": enum_column(people["life_stage"], LIFE_STAGES),
+        "income": texts.incomes(draws, people),
     }
-    row |= {
-        "name_pinyin": f"{surname} {''.join(given)}",
-        "gender": person["sex"],
-        "birth_date": person["birth"].isoformat(),
+    future_orders, future_spend = make_future(block)
+    taste = np.array(CATEGORIES)[people["favourites"]]
+    traits = {
+        "person_id": id_text(ids),
+        "segment": enum_column(people["segment"], SEGMENTS),
+        "favourites": ["|".join(dict.fromkeys(row)) for row in taste.tolist()],
+        "orders_per_year": people["rate"] / 1000.0,
+        "basket_factor": hundredths(people["basket"]),
+        "dropout": dropout_chances(people["hazard"]),
+        "lost_on": date_column(people["lost_on"]),
+        "satisfaction": hundredths(people["satisfaction"]),
+        "price_sensitivity": people["price_sensitivity"] / 1000.0,
+        "campaign_kind": enum_column(people["campaign_kind"], CAMPAIGN_KINDS),
+        "survey_propensity": survey_propensity(block["world"], people) / 1000.0,
+        "review_propensity": review_propensity(block["world"], people) / 1000.0,
+        "future_orders": future_orders,
+        "future_spend": money_column(future_spend),
     }
-    row |= {key: person[key] for key in ("phone", "email", "id_number", "city", "address", "former_phone")}
-    row["phone_changed_on"] = str(person["phone_changed_on"] or "")
-    row |= {key: person[key] for key in ("former_city", "former_address")}
-    row["moved_on"] = str(person["moved_on"] or "")
-    rate = person["orders_per_year"]
-    return row | {"orders_per_year": f"{rate // 1000}.{rate % 1000:03d}", "lost_on": str(person["lost_on"] or "")}
+    return {}, {"persons": pa.table(persons), "traits": pa.table(traits)}
+
+
+def hundredths(numbers):
+    """Return numbers in units of 1/ONE as decimals of two places."""
+    return ((np.asarray(numbers, dtype=np.int64) * 100 + ONE // 2) >> 16) / 100.0
+
+
+def dropout_chances(hazards):
+    """Return 1 − exp(−hazard) to four places, by the series of (1 − h/64)^64 in whole numbers."""
+    left = np.full(len(hazards), 1 << 30, dtype=np.int64)
+    step = (1 << 30) - (np.minimum(hazards, 64 * ONE) << 14) // 64
+    for _ in range(64):
+        left = left * step >> 30
+    return (((1 << 30) - left) * 10_000 >> 30) / 10_000.0
+
+
+def card_tiers(block):
+    """Return the tier of each record by what it bought in the twelve months before the reference date."""
+    orders, steps = block["orders"], read_settings("parameters")["orders"]["tiers"]
+    recent = (orders["at"] > (REFERENCE_DAY - 364) * MINUTES) & (orders["record"] >= 0)
+    spent = np.zeros(len(block["records"]["id"]), dtype=np.int64)
+    np.add.at(spent, orders["record"][recent], orders["amount"][recent])
+    return np.searchsorted(np.array(steps), spent, side="right")
+
+
+def list_records(block, wanted):
+    """Return `members` and `web_accounts` as typed, and in the truth who is who."""
+    return make_record_tables(block, card_tiers(block))
+
+
+def list_calls(block, wanted):
+    """Return `calls` as noted, and in the truth who called and what about."""
+    calls, world = block["calls"], block["world"]
+    columns, truth = make_call_columns(block, calls)
+    notes, facts = make_notes(world, block["people"], block["orders"], block["lines"], calls)
+    table = {"call_id": id_text(calls["id"])} | columns | {"called_at": time_column(calls["at"])}
+    table |= {"topic": enum_column(calls["topic"], TOPICS), "note": notes}
+    return {"calls": pa.table(table)}, truth | {"call_facts": facts}
+
+
+def list_reviewed(block, wanted):
+    """Return `reviewed`: all records of some persons, under numbers that tell nothing else."""
+    draws, rows = block["world"]["draws"], block["people"]["row"]
+    chosen = draws.chance(read_settings("parameters")["reviewed_per_1000"], "reviewed", "person", rows)
+    number = 1 + draws.permute(rows, MOST_CUSTOMERS, "reviewed")
+    ids = np.concatenate([block["records"]["id"], block["calls"]["id"]])
+    person = np.concatenate([block["records"]["person"], block["calls"]["person"]])
+    kept = chosen[person]
+    return {"reviewed": pa.table({"record_id": id_text(ids[kept]), "person_no": number[person[kept]]})}, {}
+
+
+def list_service(block, wanted):
+    """Return `tickets` and `consents`."""
+    return {"tickets": make_tickets_table(block), "consents": make_consents_table(block)}, {}
+
+
+# Which tables each part makes, what of a block it needs, and the maker. A part that makes none of the wanted tables is
+# left out.
+TEXTS, CARDS, ORDERS, CALLS = (
+    {"texts", "cards"},
+    {"cards"},
+    {"cards", "lines", "orders"},
+    {"texts", "cards", "lines", "orders", "calls"},
+)
+MAKERS = [
+    ({"members", "web_accounts"}, TEXTS | ORDERS, list_records),
+    ({"calls"}, CALLS, list_calls),
+    ({"reviewed"}, CALLS, list_reviewed),
+    ({"orders"}, CALLS, list_orders),
+    ({"order_lines"}, {"lines"}, list_lines),
+    ({"returns"}, ORDERS, list_some_returns),
+    ({"campaign_contacts"}, ORDERS, list_some_contacts),
+    ({"tickets", "consents"}, CALLS, list_service),
+    ({"reviews"}, ORDERS, lambda block, wanted: make_review_tables(block)),
+    ({"survey_invitations", "questionnaire"}, TEXTS, lambda block, wanted: (make_survey_tables(block), {})),
+    ({"web_events"}, ORDERS, lambda block, wanted: ({"web_events": make_events_table(block)}, {})),
+    ({"exhibition"}, TEXTS, lambda block, wanted: make_exhibition_rows(block)),
+    ({"bought_list"}, TEXTS, lambda block, wanted: make_bought_rows(block)),
+    (ENTERPRISE_TABLES, set(), lambda block, wanted: make_enterprise_tables(block)),
+    (set(), ALL, list_persons),
+]

@@ -1,261 +1,399 @@
-"""Households and persons: who the customers truly are."""
+"""Persons: who the customers truly are, where they live, how they can be reached, and what drives them.
 
-from datetime import date, timedelta
-from functools import lru_cache
+Every column is a function of the row alone. The texts (names, addresses, e-mail addresses, …) are made on demand, since
+most uses need only some of them.
+"""
 
-from cimlab.retailer.draws import by_limit, read_settings, split_entries
+from functools import cache
 
-REFERENCE_DATE = date(2026, 6, 30)
-# 1740[0-5] is a range of satellite numbers: valid for every checker, and nobody's in the street.
-FIRST_PHONE = 17400000000
-PHONES = 6_000_000
-CHANGES_FROM, CHANGES_TO = date(2021, 7, 1), date(2026, 5, 31)
-# How many persons a kind of household has.
-SIZES = {
-    "single": 1,
-    "couple": 2,
-    "couple_child": 3,
-    "couple_two_children": 4,
-    "three_generations": 4,
-    "siblings": 2,
-    "flatmates": 2,
-}
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cimlab.retailer.cards import first_days, make_start_days
+from cimlab.retailer.draws import by_limit, pick16, read_settings
+from cimlab.retailer.homes import addresses, city_names, make_homes
+from cimlab.retailer.households import PARENT, life_stages, make_households
+from cimlab.retailer.naming import (
+    full_names,
+    given_names,
+    given_texts,
+    make_given_names,
+    make_surnames,
+    pinyin,
+    surname_table,
+    surnames,
+)
+from cimlab.retailer.world import (
+    CAMPAIGN_KINDS,
+    CATEGORIES,
+    CITIES,
+    LIFE_STAGES,
+    NO_DAY,
+    SEGMENTS,
+    THINGS,
+    date_column,
+    day_of,
+    enum_column,
+    id_text,
+    year_month_day,
+)
+
+__all__ = [
+    "addresses",
+    "city_names",
+    "emails",
+    "former_addresses",
+    "full_names",
+    "given_names",
+    "id_numbers",
+    "make_master",
+    "make_people",
+    "phone_numbers",
+    "phones_text",
+    "pinyin",
+    "surnames",
+]
+# Two ranges of satellite numbers: valid for every checker, and nobody's in the street.
+PHONES = 16_000_000
+YOUNG_FAMILY, GROWN_FAMILY = LIFE_STAGES.index("young family"), LIFE_STAGES.index("grown family")
+ONLINE_EXPLORER = SEGMENTS.index("online explorer")
+FIRST_RANGE, FIRST_RANGE_SIZE, SECOND_RANGE = 17_400_000_000, 6_000_000, 13_490_000_000
+FORMER_FROM, FORMER_SIZE = 8_000_000, 4_000_000  # numbers that were given up; above 8 M customers they are sold again
 
 
-def make_persons(draws, count, progress=lambda rows, _: rows):
-    """Return `count` persons as dicts, household by household."""
-    households, persons = 0, []
-    for _ in progress(range(count), "persons"):
-        if len(persons) < count:
-            persons += make_household(draws, households)
-            households += 1
-    persons = persons[:count]
-    for number, person in enumerate(persons):
-        person["number"] = number
-    homes = {}
-    for person in persons:
-        person["home"] = homes.setdefault(person["household"], [])
-        person["home"].append(person)
-    give_phones(draws, persons)
-    give_emails(draws, persons)
-    return persons
+def make_people(draws, rows, *, texts=True, traits=True):
+    """Return the persons of some rows.
+
+    Parameters
+    ----------
+    draws : Draws
+    rows : array of int64
+        Row numbers; each person depends on its own row only.
+    texts : bool
+        Whether what names, numbers and e-mail addresses are made from is made as well.
+    traits : bool
+        Whether what drives the purchases is made as well.
+
+    Returns
+    -------
+    dict of arrays
+        One entry a person; days are days since 1970-01-01 (−1: none), scores and factors in units of 1/65536.
+    """
+    rows = np.asarray(rows, dtype=np.int64)
+    people = {"row": rows} | make_households(draws, rows)
+    people |= make_homes(draws, people)
+    make_segments(draws, rows, people)
+    if texts:
+        people["surname"] = make_surnames(draws, people)
+        people["given"] = make_given_names(draws, rows, people)
+        people |= make_phones(draws, rows, people)
+        people |= make_mail(draws, rows, people)
+    return people | make_traits(draws, rows, people) if traits else people
 
 
-def make_household(draws, house):
-    """Return the persons of one household: names, sexes, birth dates, address, identity numbers."""
+def phone_numbers(draws, places):
+    """Return the mobile numbers at some places of the shuffled list of all numbers; every place has another number."""
+    index = draws.permute(places, PHONES, "phone")
+    index += np.where(index < FIRST_RANGE_SIZE, FIRST_RANGE, SECOND_RANGE - FIRST_RANGE_SIZE)
+    return index
+
+
+def make_phones(draws, rows, people):
+    """Return phone, former phone and the day of the change.
+
+    Some numbers were somebody else's, some old people use a child's.
+    """
+    settings, owner = read_settings("parameters")["people"], rows
+    old = np.flatnonzero((people["role"] == PARENT) & (people["age"] >= 65))
+    shared = old[draws.chance(settings["phone_shared_per_1000"], "person", "phone shared", rows[old])]
+    if len(shared):
+        owner = rows.copy()
+        owner[shared] = people["household"][shared]
+    places, changed_on = owner % PHONES, np.full(len(rows), NO_DAY, dtype=np.int32)
+    changed, days, words = phone_changes(draws, owner)
+    changed_on[changed] = days
+    former = np.full(len(rows), -1, dtype=np.int64)
+    former[changed] = phone_numbers(draws, FORMER_FROM + owner[changed] % FORMER_SIZE)
+    recycled = words[1] < settings["phone_recycled_per_1000"] * 65536 // 1000
+    takers = changed[recycled]
+    givers = owner[takers] - 8 * (1 + (words[2, recycled].astype(np.int64) >> 10))
+    known, given_up, _ = phone_changes(draws, np.maximum(givers, 0))
+    fits = (givers[known] >= 0) & (given_up < changed_on[takers[known]])
+    places[takers[known[fits]]] = FORMER_FROM + givers[known[fits]] % FORMER_SIZE
+    return {"phone": phone_numbers(draws, places), "former_phone": former, "phone_changed_on": changed_on}
+
+
+def phone_changes(draws, rows):
+    """Return (positions of those who got a new number, the day of it, their words)."""
     settings = read_settings("parameters")["people"]
-    kind = draws.weighted(settings["households"], "household", "kind", house)
-    age = draws.between(*settings["age_first_adult"][kind], "household", "age", house)
-    first_sex = "F" if draws.chance(settings["woman_first_per_1000"], "household", "sex", house) else "M"
-    rows = [house * 8 + place for place in range(SIZES[kind])]
-    roles = [("head", first_sex, age)]
-    if kind in ("couple", "couple_child", "couple_two_children", "three_generations"):
-        other = max(age + draws.between(-5, 5, "household", "age", house, 1), 20)
-        roles.append(("partner", "M" if first_sex == "F" else "F", other))
-    for child in range({"couple_child": 1, "couple_two_children": 2, "three_generations": 1}.get(kind, 0)):
-        years = min(age, roles[1][2]) - draws.between(23, 32, "household", "child", house) - 4 * child
-        # younger ones are no customers yet
-        years = max(years, draws.between(16, 22, "household", "youngest", house, child))
-        roles.append(("child", draws.pick("FM", "household", "child sex", house, child), years))
-    if kind == "three_generations":
-        years = max(age, roles[1][2]) + draws.between(22, 28, "household", "parent", house)
-        roles.append(
-            ("parent", draws.weighted([("F", 60), ("M", 40)], "household", "parent sex", house), min(years, 86))
-        )
-    if kind in ("siblings", "flatmates"):
-        gap = (
-            draws.between(2, 6, "household", "age", house, 1)
-            if kind == "siblings"
-            else draws.between(-3, 3, "household", "age", house, 1)
-        )
-        roles.append((kind, draws.pick("FM", "household", "sex", house, 1), max(age + gap, 18)))
-    surnames = family_surnames(draws, house, kind, roles, settings)
-    shared = draws.chance(settings["sibling_character_per_1000"], "household", "shared character", house)
-    home = make_home(draws, house, settings)
-    persons = []
-    for row, (role, sex, years), (surname, reading) in zip(rows, roles, surnames, strict=True):
-        birth = REFERENCE_DATE - timedelta(days=years * 36525 // 100 + draws.below(365, "person", "birth", row))
-        given = make_given_name(draws, row, sex, birth.year)
-        brother = next((p for p in persons if p["role"] == role == "child" or role == "siblings"), None)
-        if brother and shared and len(given) == len(brother["given"]) == 2:
-            given = share_character(brother["given"], given, brother["sex"] == sex)
-        if surname + given in {p["surname"] + p["given"] for p in persons}:
-            given = make_given_name(draws, row, sex, birth.year, draw=9)
-        person = {
-            "row": row,
-            "household": house,
-            "role": role,
-            "sex": sex,
-            "birth": birth,
-            "surname": surname,
-            "given": given,
+    words = draws.words("person", "phone", rows)
+    changed = np.flatnonzero(words[0] < settings["phone_changed_per_1000"] * 65536 // 1000)
+    first, last = (day_of(day) for day in settings["changes_between"])
+    words = words[:, changed]
+    return changed, first + (words[3] * np.int32(last - first + 1) >> 16), words
+
+
+@cache
+def by_age(table, name):
+    """Return the numbers of a (up to that age, number) list of parameters.yaml for each year of age."""
+    return by_limit(read_settings("parameters")[table][name], np.arange(130)).astype(np.int32)
+
+
+def make_mail(draws, rows, people):
+    """Return whether persons have an e-mail address, and what it is made from."""
+    words = draws.words("person", "email", rows)
+    return {
+        "has_email": words[2] < by_age("people", "email_by_age")[people["age"]] * 65536 // 1000,
+        "email_words": words[:2],
+        "id_order": words[3],
+        "email_shift": int(draws.key("person", "email numbers") >> np.uint64(34)),
+    }
+
+
+def make_traits(draws, rows, people):
+    """Return what drives persons: satisfaction, rate and size of purchases, taste, answers to campaigns."""
+    settings = read_settings("parameters")["traits"]
+    segment, facts = people["segment"], [settings["segments"][name] for name in SEGMENTS]
+
+    def of_segment(key):
+        return np.array([fact[key] for fact in facts], dtype=np.int64)[segment]
+
+    rate = draws.quantile("rate", "person", "rate", rows) * settings["mean_orders_per_year"] >> 16
+    basket = draws.quantile("lognormal_30", "person", "basket", rows) * of_segment("basket") // 100
+    spread = draws.quantile("normal", "person", "price", rows) * settings["price_sensitivity_spread"] >> 16
+    words = draws.words("person", "taste", rows)
+    return {
+        "satisfaction": draws.quantile("normal", "person", "satisfaction", rows),
+        "rate": np.maximum(rate * of_segment("rate") // 100, settings["least_orders_per_year"]),
+        "basket": basket,
+        "price_sensitivity": np.clip(of_segment("price_sensitivity") + spread, 0, 1000),
+        "campaign_kind": campaign_kind_table()[segment, words[3] >> 4],
+        "favourites": taste_table()[segment[:, None], (words[:3] >> 4).T],
+    }
+
+
+def make_segments(draws, rows, people):
+    """Return stage of life, latent segment and channels of persons.
+
+    The chances depend on age, children and the city.
+    """
+    people["life_stage"] = life_stages(draws, people)
+    words = draws.words("person", "segment", rows)
+    people["segment"] = segment_table()[segment_groups(people), words[0] >> 4]
+    people["channels"] = channel_table()[mix_groups(people), words[1] >> 4]
+
+
+@cache
+def segment_table():
+    """Return the segment for (group of persons, number of 12 bits)."""
+    weights = read_settings("parameters")["traits"]["segment_weights"]
+    return np.stack([pick16(weights[name], 12) for name in ("young", "family", "middle", "old")]).astype(np.uint8)
+
+
+def segment_groups(people):
+    """Return the group of persons on which their segment depends: young, family, middle, old."""
+    family = (people["life_stage"] == YOUNG_FAMILY) | (people["life_stage"] == GROWN_FAMILY)
+    groups = np.where(people["age"] < 32, np.uint8(0), np.uint8(2))
+    groups[family & (people["age"] >= 26)] = 1
+    groups[people["age"] >= 60] = 3
+    return groups
+
+
+@cache
+def campaign_kind_table():
+    """Return how persons answer campaigns (index into CAMPAIGN_KINDS) for (segment, number of 12 bits)."""
+    segments = read_settings("parameters")["traits"]["segments"]
+    weights = [[segments[name]["campaign"][kind] for kind in CAMPAIGN_KINDS] for name in SEGMENTS]
+    return np.stack([pick16(row, 12) for row in weights]).astype(np.uint8)
+
+
+@cache
+def taste_table():
+    """Return a group of goods for (segment, number of 12 bits)."""
+    segments, categories = read_settings("parameters")["traits"]["segments"], read_settings("catalogue")["categories"]
+    rows = []
+    for name in SEGMENTS:
+        taste = segments[name]["taste"]
+        rows.append(pick16([categories[c]["share"] * taste.get(c, 100) for c in CATEGORIES], 12))
+    return np.stack(rows).astype(np.uint8)
+
+
+@cache
+def channel_table():
+    """Return the channels that persons use, as bits, for (mix, number of 12 bits).
+
+    By age, online explorers, without a shop.
+    """
+    settings = read_settings("parameters")["channels"]
+    bits = {"till": 1, "web": 2, "call": 4}
+    rows = []
+    for mix in [*(step["mix"] for step in settings["by_age"]), settings["online_explorer"], settings["no_shop"]]:
+        masks = np.array([sum(bits[name] for name in names.split()) for names, _ in mix], dtype=np.uint8)
+        rows.append(masks[pick16([weight for _, weight in mix], 12)])
+    return np.stack(rows)
+
+
+@cache
+def mix_tables():
+    """Return (the mix of channels for each year of age, whether each city has no shop)."""
+    steps = [(step["until"], number) for number, step in enumerate(read_settings("parameters")["channels"]["by_age"])]
+    shops = {city for _, city, _ in read_settings("catalogue")["stores"]}
+    return by_limit(steps, np.arange(130)).astype(np.uint8), np.array([city not in shops for city in CITIES])
+
+
+def mix_groups(people):
+    """Return the row of `channel_table` of persons."""
+    by_years, no_shop = mix_tables()
+    groups = by_years[people["age"]]
+    ages = len(channel_table()) - 2
+    groups[people["segment"] == ONLINE_EXPLORER] = ages
+    groups[no_shop[people["city"]]] = ages + 1
+    return groups
+
+
+def incomes(draws, people):
+    """Return the income of persons in CNY a year, in whole hundreds."""
+    factor = draws.quantile("lognormal_45", "person", "income", people["row"])
+    return (by_age("people", "income_by_age")[people["age"]] * factor >> 16) // 100 * 100
+
+
+# -------------------------------------------------------------------------------------------------------------------
+# texts of persons
+
+
+def former_addresses(people):
+    """Return the former addresses of persons; null where the household has not moved."""
+    return addresses(people, former=True)
+
+
+def phones_text(numbers, mask=None):
+    """Return mobile numbers as text of 11 digits; null for -1."""
+    numbers = np.asarray(numbers, dtype=np.int64)
+    mask = numbers < 0 if mask is None else mask
+    valid = np.where(mask, FIRST_RANGE, numbers) if mask.any() else numbers
+    head, rest = np.divmod(valid, 100_000_000)
+    middle, last = np.divmod(rest.astype(np.int32), np.int32(10_000))
+    out = np.empty(len(numbers), dtype=[("mark", "u1"), ("head", "<u2"), ("middle", "<u4"), ("last", "<u4")])
+    groups = digit_groups().view("<u4").reshape(-1)
+    head = groups[head]
+    out["mark"], out["head"] = head >> np.uint32(8), head >> np.uint32(16)
+    out["middle"], out["last"] = groups[middle], groups[last]
+    return fixed_text(out.view(np.uint8).reshape(len(numbers), 11), mask)
+
+
+@cache
+def digit_groups():
+    """Return the texts of 0000 to 9999 as an array of shape (10000, 4) of bytes."""
+    numbers = np.arange(10_000)
+    return np.stack([numbers // power % 10 + ord("0") for power in (1000, 100, 10, 1)], axis=1).astype(np.uint8)
+
+
+def fixed_text(matrix, mask=None):
+    """Return rows of bytes as an Arrow text column; null where `mask`."""
+    count, width = matrix.shape
+    offsets = np.arange(count + 1, dtype=np.int32) * width
+    column = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix)))
+    if mask is None or not mask.any():
+        return column
+    return pc.if_else(pa.array(~mask), column, pa.scalar(None, pa.string()))
+
+
+@cache
+def email_pieces():
+    """Return the pieces of e-mail addresses: what comes first, second, as thousands, and as the end with the domain."""
+    readings, joined, initials = surname_table()[1].to_pylist(), *(t.to_pylist() for t in given_texts()[2:])
+    first = pa.array(readings + joined + initials)
+    second = pa.array(readings + joined + ["." + text for text in readings] + ["_" + text for text in joined])
+    thousands = pa.array(["", *map(str, range(1, 100_000))])
+    domains = read_settings("parameters")["people"]["email_domains"]
+    ends = pa.array([f"{low:03d}@example.{domain}" for domain, _ in domains for low in range(1000)])
+    return first, second, thousands, ends, pick16([weight for _, weight in domains], 8).astype(np.int32) * 1000
+
+
+def emails(people):
+    """Return the e-mail addresses of persons, null where they have none; no two persons have the same."""
+    first, second, thousands, ends, domain = email_pieces()
+    form_word, domain_word = people["email_words"]
+    surnames_count, given_count = np.int32(len(surname_table()[1])), np.int32(len(given_texts()[0]))
+    form, surname, given = (form_word * np.int32(5)) >> 16, people["surname"], people["given"] + surnames_count
+    # 0 wangfang · 1 fangwang · 2 fang.wang · 3 wang_fang · 4 fwang (the initial of the given name)
+    surname_first = (form == 0) | (form == 3)
+    head = np.where(surname_first, surname, given + np.where(form == 4, given_count, 0))
+    tail = np.where(surname_first, given, surname) + np.where(
+        (form == 2) | (form == 3), surnames_count + given_count, 0
+    )
+    high, low = np.divmod(email_numbers(people), np.int32(1000))
+    end = domain[domain_word >> 8] + low
+    parts = [first.take(pa.array(head, mask=~people["has_email"])), second.take(pa.array(tail))]
+    return pc.binary_join_element_wise(*parts, thousands.take(pa.array(high)), ends.take(pa.array(end)), "")
+
+
+def email_numbers(people):
+    """Return the number in each e-mail address: each row has its own, with more digits in larger worlds."""
+    rows = people["row"] + 100
+    out = np.empty(len(rows), dtype=np.int32)
+    lowest, highest = (10 ** (len(str(rows[end])) - 1) for end in (0, -1)) if len(rows) else (1, 0)
+    low = lowest if (rows[1:] >= rows[:-1]).all() else 100
+    while low <= max(highest, int(rows.max(initial=0))):
+        inside = (rows >= low) & (rows < low * 10)
+        # An affine shuffle within the numbers of so many digits: 7 · 11 · 13 · 1000003 has no divisor in common with 9
+        # · 10^n.
+        factor, shift = 1_001 * 1_000_003 % (9 * low), people["email_shift"] % (9 * low)
+        if inside.all():
+            return (low + ((rows - low) * factor + shift) % (9 * low)).astype(np.int32)
+        out[inside] = low + ((rows[inside] - low) * factor + shift) % (9 * low)
+        low *= 10
+    return out
+
+
+def id_numbers(people):
+    """Return the identity numbers of persons: 18 characters with a right check digit (GB 11643); no region is real."""
+    year, month, day = year_month_day(people["birth"])
+    groups, out = digit_groups(), np.empty((len(year), 18), dtype=np.uint8)
+    regions = read_settings("places")["cities"]
+    region = np.array([int(regions[city]["region"]) for city in CITIES])[people["city"]]
+    order = ((people["id_order"] * np.int64(500)) >> 16) * 2 + (people["sex"] == 1)
+    out[:, 0:4] = groups[9900 + region]
+    out[:, 4:6] = groups[people["id_order"] % 9 + 1][:, 2:]
+    out[:, 6:10] = groups[year]
+    out[:, 10:14] = groups[month * 100 + day]
+    out[:, 14:17] = groups[order][:, 1:]
+    weights = np.array([pow(2, 17 - place, 11) for place in range(17)])
+    rest = ((out[:, :17].astype(np.int64) - ord("0")) * weights).sum(axis=1) % 11
+    out[:, 17] = np.frombuffer(b"10X98765432", dtype=np.uint8)[rest]
+    return fixed_text(out)
+
+
+def person_ids(draws, rows):
+    """Return the identifiers of persons, as bytes."""
+    return draws.ids("N", np.asarray(rows) * THINGS)
+
+
+def make_master(draws, start, stop):
+    """Return the customer master as it would be without any dirt: what the benchmark compares with other makers.
+
+    Parameters
+    ----------
+    draws : Draws
+    start, stop : int
+        The rows of the persons.
+
+    Returns
+    -------
+    pyarrow.Table
+        person_id, name, gender, birth_date, phone, email, address (with the city), joined_on.
+    """
+    people = make_people(draws, np.arange(start, stop), traits=False)
+    return pa.table(
+        {
+            "person_id": id_text(person_ids(draws, people["row"])),
+            "name": full_names(people),
+            "gender": enum_column(people["sex"], ["F", "M"]),
+            "birth_date": date_column(people["birth"]),
+            "phone": phones_text(people["phone"]),
+            "email": emails(people),
+            "address": addresses(people, city=True),
+            "joined_on": date_column(first_days(make_start_days(draws, people))),
         }
-        person["readings"] = (reading, tuple(readings()[character] for character in given))
-        person["id_number"] = make_id_number(draws, row, birth, sex, home["region"])
-        persons.append(person | home)
-    return persons
-
-
-def family_surnames(draws, house, kind, roles, settings):
-    """Return a (surname, reading) for each role: children carry one of their parents', partners their own."""
-
-    def fresh(draw):
-        return draws.weighted(surname_weights(), "household", "surname", house, draw)
-
-    names = [fresh(0)]
-    if len(roles) > 1 and roles[1][0] == "partner":
-        names.append(fresh(1))
-        husband = 0 if roles[0][1] == "M" else 1
-        mothers = draws.chance(settings["mothers_surname_per_1000"], "household", "child surname", house)
-        for role, sex, _ in roles[2:]:
-            if role == "child":
-                names.append(names[1 - husband if mothers else husband])
-            else:  # the grandfather is the husband's father; the grandmother has her own name
-                names.append(names[husband] if sex == "M" else fresh(2))
-    elif kind == "siblings":
-        names.append(names[0])
-    elif kind == "flatmates":
-        names.append(fresh(1))
-    return names
-
-
-@lru_cache(maxsize=1)
-def surname_weights():
-    """Return ((surname, reading), weight) pairs."""
-    entries = split_entries(read_settings("names")["surnames"])
-    return [((surname, reading), int(weight)) for surname, reading, weight in entries]
-
-
-@lru_cache(maxsize=1)
-def readings():
-    """Return the pinyin of every character of a given name."""
-    entries = split_entries(read_settings("names")["pinyin"])
-    return {character: reading for reading, characters in entries for character in characters}
-
-
-def make_given_name(draws, row, sex, year, draw=0):
-    """Return a given name as people of that sex born in that year have it."""
-    names = read_settings("names")
-    era = next(era for era in names["given"][sex] if year <= era["until"])
-    if draws.chance(era["single_share"] * 10, "person", "single", row, draw):
-        return draws.pick(era["single"].split(), "person", "given", row, draw)
-    first = draws.pick(era["first"].split(), "person", "given first", row, draw)
-    second = draws.pick(era["second"].split(), "person", "given second", row, draw)
-    if sex == "F" and year >= 1980 and draws.chance(names["doubled_share"] * 10, "person", "doubled", row, draw):
-        return second * 2
-    return first + second if first != second else first
-
-
-def share_character(elder, younger, same_sex):
-    """Return the younger one's name with one character of the elder's: the first as a generation name."""
-    return elder[0] + younger[1] if same_sex or elder[0] != younger[1] else younger
-
-
-def make_home(draws, house, settings):
-    """Return city, address and invented identity region of a household, and the former home of those who moved."""
-    cities = read_settings("places")["cities"]
-    shares = [(city, facts["share"]) for city, facts in cities.items()]
-    city = draws.weighted(shares, "household", "city", house)
-    region = f"99{cities[city]['region']}{draws.between(1, 9, 'household', 'region', house):02d}"
-    home = {"city": city, "address": make_address(draws, house, city, 0), "region": region}
-    home |= {"former_city": "", "former_address": "", "moved_on": None}
-    if draws.chance(settings["household_moved_per_1000"], "household", "moved", house):
-        stayed = draws.chance(800, "household", "moved within", house)
-        home["former_city"] = city if stayed else draws.weighted(shares, "household", "former city", house)
-        home["former_address"] = make_address(draws, house, home["former_city"], 1)
-        home["moved_on"] = change_day(draws, "household", "moved on", house)
-    return home
-
-
-def make_address(draws, house, city, draw):
-    """Return district, street, number, housing estate, block and flat; the streets are invented."""
-    places = read_settings("places")
-
-    def word(part, values):
-        return draws.pick(values.split(), "household", part, house, draw)
-
-    street = word("street", places["street_first"]) + word("street two", places["street_second"])
-    street += draws.weighted(places["street_kind"], "household", "street kind", house, draw)
-    estate = word("estate", places["estate_first"]) + word("estate two", places["estate_second"])
-    estate += draws.weighted(places["estate_kind"], "household", "estate kind", house, draw)
-    district = draws.pick(places["cities"][city]["districts"], "household", "district", house, draw)
-    number = draws.between(1, 398, "household", "number", house, draw)
-    block = draws.between(1, 28, "household", "block", house, draw)
-    floor = draws.between(1, 24, "household", "floor", house, draw)
-    flat = draws.between(1, 4, "household", "flat", house, draw)
-    return f"{district}{street}{number}号{estate}{block}栋{floor}{flat:02d}室"
-
-
-def change_day(draws, table, column, row):
-    """Return a day between the first and the last day on which changes are made."""
-    return CHANGES_FROM + timedelta(days=draws.below((CHANGES_TO - CHANGES_FROM).days + 1, table, column, row))
-
-
-def make_id_number(draws, row, birth, sex, region):
-    """Return an identity number of 18 characters with a right check digit (GB 11643); its region does not exist."""
-    order = draws.below(500, "person", "id order", row) * 2 + (sex == "M")
-    digits = f"{region}{birth:%Y%m%d}{order:03d}"
-    weights = [pow(2, 17 - place, 11) for place in range(17)]
-    rest = sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True)) % 11
-    return digits + "10X98765432"[rest]
-
-
-def phone_number(draws, index):
-    """Return the mobile number with that index; different indexes give different numbers (a small Feistel shuffle)."""
-    left, right = divmod(index % PHONES, 2500)
-    for turn in range(3):
-        left = (left + draws.below(2400, "phone", "left", right, turn)) % 2400
-        right = (right + draws.below(2500, "phone", "right", left, turn)) % 2500
-    return str(FIRST_PHONE + left * 2500 + right)
-
-
-def give_phones(draws, persons):
-    """Give every person a number, some a former one, some a stranger's former one, some old people their child's."""
-    settings = read_settings("parameters")["people"]
-    given_up = []
-    for person in persons:
-        row = person["row"]
-        person |= {"phone": phone_number(draws, 2 * person["number"]), "former_phone": "", "phone_changed_on": None}
-        if draws.chance(settings["phone_changed_per_1000"], "person", "phone changed", row):
-            person["former_phone"] = phone_number(draws, 2 * person["number"] + 1)
-            person["phone_changed_on"] = change_day(draws, "person", "phone changed on", row)
-            recycled = draws.chance(settings["phone_recycled_per_1000"], "person", "phone recycled", row)
-            if given_up and recycled:
-                person["phone"] = given_up.pop(draws.below(len(given_up), "person", "phone of", row))
-            given_up.append(person["former_phone"])
-    for person in persons:
-        young = [p for p in person["home"] if (person["birth"] - p["birth"]).days < -18 * 365]
-        old = person["birth"].year <= REFERENCE_DATE.year - 65
-        if old and young and draws.chance(settings["phone_shared_per_1000"], "person", "phone shared", person["row"]):
-            person |= {key: young[0][key] for key in ("phone", "former_phone", "phone_changed_on")}
-
-
-def give_emails(draws, persons):
-    """Give an e-mail address to those who have one, made of name and year; each address once."""
-    settings = read_settings("parameters")["people"]
-    taken = set()
-    for person in persons:
-        row, (surname, given) = person["row"], person["readings"]
-        age = REFERENCE_DATE.year - person["birth"].year
-        person["email"] = ""
-        if not draws.chance(by_limit(settings["email_by_age"], age), "person", "email", row):
-            continue
-        name, initials, year = "".join(given), "".join(part[0] for part in given), f"{person['birth']:%Y}"
-        forms = [
-            surname + name,
-            f"{name}.{surname}",
-            surname + name + year[2:],
-            surname + initials + year,
-            f"{surname}_{name}",
-            initials + surname + f"{person['birth']:%m%d}",
-            name + year,
-        ]
-        local = draws.pick(forms, "person", "email form", row)
-        domain = draws.weighted(
-            [("example.com", 60), ("example.net", 25), ("example.org", 15)], "person", "email domain", row
-        )
-        extra = 0
-        while f"{local}{extra or ''}@{domain}" in taken:
-            extra += draws.between(1, 40, "person", "email extra", row, extra)
-        person["email"] = f"{local}{extra or ''}@{domain}"
-        taken.add(person["email"])
+    )

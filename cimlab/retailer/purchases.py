@@ -1,8 +1,9 @@
 """Purchases: each person buys at an own rate and taste, through the calendar of the shops, until the person leaves.
 
 The model is that of Schmittlein, Morrison and Colombo (1987) with the leaving of Fader, Hardie and Lee (2005): Poisson
-purchases at gamma-distributed rates, a chance to leave after each purchase. Seasons are a change of time: gaps are
-drawn in operational time and read off a calendar in which a busy day is longer.
+purchases at gamma-distributed rates, a chance to leave after each purchase. Seasons are a change of time: purchases are
+spread evenly over an operational time in which a busy day is longer. A Poisson process with a known number of purchases
+in a stretch of time has them at independent even places of it; so a whole block is drawn at once and sorted.
 
 References
 ----------
@@ -10,222 +11,295 @@ Schmittlein, D., Morrison, D., Colombo, R. (1987). Counting your customers. Mana
 Fader, P., Hardie, B., Lee, K. (2005). "Counting your customers" the easy way. Marketing Science 24(2).
 """
 
-from bisect import bisect_right
-from datetime import datetime, timedelta
-from functools import lru_cache
-from itertools import accumulate
+from functools import cache
+from importlib.util import find_spec
 
-from cimlab.retailer.channels import choose_store
-from cimlab.retailer.draws import by_limit, read_settings
-from cimlab.retailer.people import REFERENCE_DATE
+import numpy as np
 
-BIG_ROW = 1 << 12  # room for the purchases of one person in a row number
+from cimlab.retailer.cards import LATE, choose_stores, count_until, store_tables
+from cimlab.retailer.draws import ONE, by_limit, pick16, read_settings
+from cimlab.retailer.world import (
+    CALL,
+    FIRST_DAY,
+    MINUTES,
+    NO_DAY,
+    REFERENCE_DAY,
+    THINGS,
+    day_of,
+    ranges,
+    year_month_day,
+)
+
+WORTH_COMPILING = 20_000  # persons of a block
+MOST_ORDERS = 250  # of one person in two years, and as many in the year after
+EXTRA_FROM = 500  # orders that a campaign caused have these numbers
+TIME_BITS = 31
+DAYS = 3 * 365
 
 
-def make_orders(draws, shelf, persons, progress=lambda rows, _: rows):
-    """Return the orders of all persons in the order of time, each with its lines."""
-    orders = []
-    for person in progress(persons, "orders"):
-        orders += make_person_orders(draws, shelf, person)
-    orders.sort(key=lambda order: (order["at"], order["key"]))
+def is_used(persons):
+    """Return whether compiled code is used for a block of so many persons: numba is there, and compiling pays."""
+    return persons >= WORTH_COMPILING and find_spec("numba") is not None
+
+
+@cache
+def day_weights():
+    """Return how much is bought on each of the 1,095 days from the first order on, as whole numbers."""
+    calendar = read_settings("calendar")
+    days = FIRST_DAY + np.arange(DAYS)
+    weekday = (days + 3) % 7  # 1970-01-01 was a Thursday
+    for start, end, *_ in calendar["holidays"]:
+        weekday[(days >= day_of(start)) & (days <= day_of(end))] = calendar["holiday_as_weekday"]
+    weekday[np.isin(days, [day_of(day) for day in calendar["working_days"]])] = calendar["working_day_as_weekday"]
+    weights = np.array(calendar["weekday"])[weekday] * np.array(calendar["month"])[year_month_day(days)[1] - 1]
+    for start, end, percent, *_ in calendar["special_days"]:
+        special = (days >= day_of(start)) & (days <= day_of(end))
+        weights[special] = weights[special] * percent // 100
+    return weights
+
+
+@cache
+def clock():
+    """Return (operational time at the start of each day, day at each 2^16th of it.
+
+    Time at the end of the reference date).
+    """
+    sums = np.concatenate([[0], np.cumsum(day_weights())])
+    # 2^31 units for the three years, so that products of a time and a 32-bit number fit into 63 bits
+    starts = (sums << TIME_BITS) // sums[-1]
+    cells = np.searchsorted(starts, np.arange(1 << 16) << (TIME_BITS - 16), side="right") - 1
+    return starts, cells.astype(np.int32), int(starts[REFERENCE_DAY + 1 - FIRST_DAY])
+
+
+def make_times(draws, people):
+    """Return when persons buy, until they leave.
+
+    Writes into `people`: `leaves_after` (purchases until the person leaves), `lost_on` (day; −1 while active) and
+    `counted` (number of observed purchases).
+
+    Returns
+    -------
+    person, number, day : arrays of int64
+        One entry a purchase up to the reference date, sorted by person and time: position of the person, number of the
+        purchase of that person, day.
+    """
+    starts, _, end = clock()
+    rows, since = people["row"], people["since"].astype(np.int64)
+    begin = starts[np.maximum(since - FIRST_DAY, 0)]
+    newcomer = since >= FIRST_DAY
+    settings = read_settings("parameters")["orders"]
+    asleep = ~newcomer & draws.chance(settings["asleep_at_start_per_1000"], "person", "asleep", rows)
+    counts = draws.poisson(expected_orders(people["rate"], end - begin), "person", "orders", rows)
+    counts = np.where(asleep, 0, np.minimum(counts, MOST_ORDERS - 1))
+    welcomed = newcomer & draws.chance(settings["welcomed_per_1000"], "person", "welcomed", rows)
+    people["leaves_after"] = leave_after(draws, people)
+    person, number, day = spread_purchases(draws, people, begin, end - begin, counts, welcomed)
+    write_losses(draws, people, person, number, day, asleep, since)
+    return person, number, day
+
+
+def spread_purchases(draws, people, begin, spans, counts, welcomed):
+    """Return (person, number.
+
+    Day) of the purchases of persons who buy so many times in a span of operational time, and leave.
+
+    Those who are welcomed buy once more in their first two months.
+    """
+    early = np.minimum(spans, (1 << TIME_BITS) // 18)
+    counts = counts + welcomed
+    rows, cells, since = people["row"], clock()[1], people["since"]
+    newcomer = since >= FIRST_DAY
+    if is_used(len(rows)):
+        from cimlab.retailer import compiled
+
+        out = tuple(np.empty(int(counts.sum() + newcomer.sum()), dtype=np.int64) for _ in range(3))
+        arrays = (rows, since, begin, spans, early, counts, welcomed, newcomer, people["leaves_after"], cells)
+        length = compiled.spread(*arrays, FIRST_DAY, draws.key("order", "time"), THINGS, out)
+        return tuple(column[:length] for column in out)
+    person = np.repeat(np.arange(len(rows)), counts)
+    place = draws.bits("order", "time", rows[person] * THINGS + ranges(counts)) >> np.uint64(32)
+    span = spans[person]
+    last = (np.cumsum(counts) - 1)[welcomed]
+    span[last] = early[welcomed]
+    time = begin[person] + ((place.astype(np.int64) * span) >> 32)
+    # The first purchase comes with the card: it is before all the others.
+    first = np.flatnonzero(newcomer)
+    together = np.concatenate([(person << TIME_BITS) + time, (first << TIME_BITS) + begin[first]])
+    together.sort()
+    person = together >> TIME_BITS
+    number = ranges(counts + newcomer)
+    kept = number < people["leaves_after"][person]
+    person, number = person[kept], number[kept]
+    day = FIRST_DAY + cells[(together[kept] & ((1 << TIME_BITS) - 1)) >> (TIME_BITS - 16)].astype(np.int64)
+    return person, number, np.maximum(day, since[person])
+
+
+def expected_orders(rates, spans):
+    """Return the expected number of purchases in spans of operational time, in units of 1/ONE."""
+    year = (1 << TIME_BITS) // 3
+    return rates * ((spans << 16) // year) // 1000
+
+
+def leave_after(draws, people):
+    """Return after how many purchases each person leaves.
+
+    Geometric, with an own hazard that rises as satisfaction falls.
+    """
+    percent = read_settings("parameters")["orders"]["leaving_by_satisfaction"]
+    factor = np.clip(ONE - people["satisfaction"] * percent // 100, ONE // 4, 4 * ONE)
+    people["hazard"] = np.maximum(draws.quantile("dropout", "person", "dropout", people["row"]) * factor >> 16, 1)
+    return 1 + draws.quantile("exponential", "person", "leaves", people["row"]) // people["hazard"]
+
+
+def write_losses(draws, people, person, number, day, asleep, since):
+    """Write into `people` the day on which those who left bought last, and how many purchases are seen."""
+    people["counted"] = np.bincount(person, minlength=len(since))
+    lost = np.full(len(since), NO_DAY, dtype=np.int64)
+    last = number + 1 == people["leaves_after"][person]
+    lost[person[last]] = day[last]
+    gone = np.flatnonzero(asleep)
+    lost[gone] = since[gone] + draws.below(FIRST_DAY - since[gone], "person", "lost", people["row"][gone])
+    people["lost_on"] = lost
+
+
+def make_orders(draws, people, effects=None):
+    """Return the orders of persons: who bought when. `describe_orders` adds where and how.
+
+    Parameters
+    ----------
+    draws : Draws
+    people : dict of arrays
+        From `make_people` and `make_record_days`.
+    effects : callable, optional
+        Takes (person, number, day) and returns them with what campaigns added and took away.
+
+    Returns
+    -------
+    dict of arrays
+        `person`, `key`, `id`, `day`, `first` (the purchase that came with the card).
+    """
+    person, number, day = make_times(draws, people)
+    newcomer = people["since"] >= FIRST_DAY
+    if effects is not None:
+        person, number, day = effects(person, number, day)
+    orders = {"person": person, "key": people["row"][person] * THINGS + number, "day": day.astype(np.int32)}
+    orders["id"] = draws.ids("O", orders["key"])
+    orders["first"] = (number == 0) & newcomer[person]
     return orders
 
 
-def make_person_orders(draws, shelf, person):
-    """Return the orders of one person; writes `orders_per_year` (thousandths) and `lost_on` into the person."""
-    settings, tables = read_settings("parameters")["orders"], read_settings("quantiles")
-    row, calendar, first_day = person["row"], make_calendar(), settings["first_day"]
-    rate = draws.pick(tables["gamma"], "person", "rate", row) * settings["mean_orders_per_year"] // 1000
-    person["orders_per_year"] = rate = max(rate, 100)
-    person["lost_on"] = None
-    year = calendar[-1] // 2
-    if person["since"] < first_day:
-        if draws.chance(settings["asleep_at_start_per_1000"], "person", "asleep", row):
-            days = (first_day - person["since"]).days
-            person["lost_on"] = person["since"] + timedelta(days=draws.below(days, "person", "lost", row))
-            return []
-        time = draws.pick(tables["exponential"], "order", "gap", row * BIG_ROW) * year // rate
-    else:  # the first purchase comes with the card
-        time = calendar[(person["since"] - first_day).days] - 1
-    leaving = draws.weighted(settings["leaving"], "person", "leaving", row)
-    orders = []
-    while time < calendar[-1]:
-        key = row * BIG_ROW + len(orders)
-        day = first_day + timedelta(days=bisect_right(calendar, time))
-        orders.append(make_order(draws, shelf, person, key, day, orders))
-        if draws.chance(leaving, "order", "leaves", key):
-            person["lost_on"] = day
-            break
-        time += draws.pick(tables["exponential"], "order", "gap", key + 1) * year // rate
-    return orders
+def describe_orders(draws, people, orders):
+    """Write channel, time, shop and record into orders.
 
-
-@lru_cache(maxsize=1)
-def make_calendar():
-    """Return the running sum of the weights of the days from the first order to the reference date."""
+    `unlucky` and `hour` serve `forget_cards`, which needs the baskets.
+    """
     settings = read_settings("parameters")["orders"]
-    weights, day = [], settings["first_day"]
-    while day <= REFERENCE_DATE:
-        weight = settings["weekday"][day.weekday()] * settings["month"][day.month - 1] * 100
-        for start, end, percent in settings["special_days"]:
-            if start <= day <= end:
-                weight = weight * percent // 100
-        weights.append(weight)
-        day += timedelta(days=1)
-    return list(accumulate(weights))
+    per_thousand = np.array([settings["near_store_per_1000"], settings["old_record_per_1000"]])
+    person, day = orders["person"], orders["day"].astype(np.int64)
+    sale = web_sale_days()[day - FIRST_DAY].astype(np.int64)
+    held = people["record_days"] != LATE
+    per_person = held.sum(axis=0)
+    first = np.cumsum(per_person) - per_person
+    if is_used(len(first)):
+        from cimlab.retailer import compiled
 
-
-def make_order(draws, shelf, person, key, day, earlier):
-    """Return one order of a person on a day: channel, time, shop, record used, lines."""
-    settings = read_settings("parameters")["orders"]
-    record, channel = choose_channel(draws, person, key, day, earlier, settings)
-    hour = draws.weighted(settings["hours"][channel], "order", "hour", key)
-    at = datetime(day.year, day.month, day.day, hour, draws.below(60, "order", "minute", key))
-    lines = shelf.fill_basket(draws, person, key, day)
-    order = {
-        "key": key,
-        "person": person,
-        "channel": channel,
-        "at": at,
-        "lines": lines,
-        "record": record,
-        "store": None,
-    }
-    order["amount"] = sum(line["amount"] for line in lines)
-    if channel == "till":
-        order["store"] = choose_store(draws, person, key, day, {"near_store_per_1000": 930})
-        chance = by_limit(settings["anonymous_by_hour"], hour)
-        if len(lines) == 1:
-            chance = chance * settings["anonymous_small_basket_percent"] // 100
-        first = record["made_on"] == day and not earlier
-        if not first and draws.chance(chance, "order", "anonymous", key):
-            order["record"] = None
-    return order
-
-
-def choose_channel(draws, person, key, day, earlier, settings):
-    """Return (record, channel) of a purchase: of the records made by that day, mostly the newest of the channel."""
-    usable = [record for record in person["records"] if record["made_on"] <= day]
-    weights = {channel: settings["channel_weight"][channel] for channel in dict.fromkeys(r["channel"] for r in usable)}
-    ordered = sum(order["channel"] == "call" for order in earlier)
-    if "call" in person["channels"] and ordered < settings["order_calls_limit"]:
-        weights["call"] = settings["channel_weight"]["call"]
-    if "web" in weights and any(m1 == day.month and d1 <= day.day <= d2 for m1, d1, _, d2 in settings["web_days"]):
-        weights["web"] *= 5
-    channel = draws.weighted(list(weights.items()), "order", "channel", key)
-    mine = [record for record in usable if record["channel"] == channel]
-    if len(mine) > 1 and draws.chance(120, "order", "old record", key):
-        return mine[0], channel
-    return (mine[-1] if mine else None), channel
-
-
-class Shelf:
-    """What the shops offer in each week: articles, prices, offers; the sums for drawing are kept."""
-
-    def __init__(self, draws):
-        catalogue = read_settings("catalogue")
-        self.draws = draws
-        self.settings = read_settings("parameters")["orders"]
-        self.products, self.categories = [], []
-        for category, facts in catalogue["categories"].items():
-            numbers = []
-            for name, name_zh, price, size, share in facts["products"]:
-                numbers.append(len(self.products))
-                self.products.append(
-                    {
-                        "name": name,
-                        "name_zh": name_zh,
-                        "category": category,
-                        "price": price,
-                        "size": size,
-                        "share": share,
-                    }
-                )
-            self.categories.append((numbers, facts["share"]))
-        number = {product["name"]: row for row, product in enumerate(self.products)}
-        self.companions = {number[first]: (number[second], chance) for first, second, chance in catalogue["companions"]}
-        self.months = {number[name]: months for name, months in catalogue["seasons"].items()}
-        for row, product in enumerate(self.products):
-            dearer = draws.chance(self.settings["dearer_per_1000"], "product", "dearer", row)
-            product["old_price"] = product["price"] * 100 // 105 // 10 * 10 if dearer else product["price"]
-        self.category_sums = list(accumulate(share for _, share in self.categories))
-        self.sums = {}
-
-    def offer(self, week, row):
-        """Return the tenths that are let off an article in a week: 0 if it is not on offer."""
-        if not self.draws.chance(self.settings["promotion_per_1000"], "promotion", "on", week, row):
-            return 0
-        return self.draws.weighted(
-            [(int(depth[2]), weight) for depth, weight in self.settings["promotion_depth"]],
-            "promotion",
-            "depth",
-            week,
-            row,
-        )
-
-    def choose(self, draws, category, day, key, draw):
-        """Return an article of a category: the better sold and those on offer more often."""
-        week = (day - self.settings["first_day"]).days // 7
-        if (category, week, day.month) not in self.sums:
-            weights = []
-            for row in self.categories[category][0]:
-                weight = self.products[row]["share"] * (
-                    self.settings["promotion_uplift"] if self.offer(week, row) else 100
-                )
-                weights.append(weight if day.month in self.months.get(row, (day.month,)) else 0)
-            self.sums[category, week, day.month] = list(accumulate(weights))
-        sums = self.sums[category, week, day.month]
-        return self.categories[category][0][bisect_right(sums, draws.below(sums[-1], "line", "product", key, draw))]
-
-    def fill_basket(self, draws, person, key, day):
-        """Return the lines of one basket; amounts in fen."""
-        row = person["row"]
-        size = draws.weighted(self.settings["lines"], "order", "lines", key)
-        taste = draws.pick(read_settings("quantiles")["lognormal"], "person", "basket", row)
-        size = max((size * taste + draws.below(1000, "order", "lines round", key)) // 1000, 1)
-        chosen = []
-        for draw in range(size):
-            favourite = draws.chance(self.settings["favourite_categories_per_1000"], "line", "favourite", key, draw)
-            owner, place = (
-                (("person", row), draws.below(3, "line", "which", key, draw)) if favourite else (("line", key), draw)
-            )
-            at = draws.below(self.category_sums[-1], owner[0], "category", owner[1], place)
-            product = self.choose(draws, bisect_right(self.category_sums, at), day, key, draw)
-            if product not in chosen:
-                chosen.append(product)
-            if product in self.companions:
-                second, chance = self.companions[product]
-                if second not in chosen and draws.chance(chance, "line", "companion", key, draw):
-                    chosen.append(second)
-        return [self.make_line(draws, product, key, line, day) for line, product in enumerate(chosen)]
-
-    def make_line(self, draws, row, key, line, day):
-        """Return one line: quantity, the price of that day, the offer, the amount rounded half up to the fen."""
-        product, week = self.products[row], (day - self.settings["first_day"]).days // 7
-        price = product["price"] if day >= PRICES_ROSE_ON else product["old_price"]
-        quantity = 1 if price >= 10000 else draws.weighted(self.settings["quantity"], "line", "quantity", key, line)
-        tenths = self.offer(week, row)
-        return {
-            "product": row,
-            "quantity": quantity,
-            "price": price,
-            "tenths": tenths,
-            "amount": (quantity * price * (10 - tenths) + 5) // 10,
+        keys = np.array([draws.key("order", column) for column in ("choices", "store", "old record")])
+        names = {
+            "channel": np.int64,
+            "at": np.int64,
+            "hour": np.int64,
+            "store": np.int64,
+            "record": np.int64,
+            "unlucky": np.int64,
         }
+        out = tuple(np.empty(len(person), dtype=kind) for kind in names.values())
+        arrays = (
+            person,
+            orders["key"],
+            orders["day"],
+            first,
+            people["record_days"],
+            LATE,
+            people["channels"],
+            people["city"],
+        )
+        compiled.describe(*arrays, sale, channel_tables(), hour_table(), keys, store_tables(), per_thousand, out)
+        orders |= dict(zip(names, out, strict=True))
+        return
+    words = draws.words("order", "choices", orders["key"]).astype(np.int64)
+    known = count_records(people, orders)
+    usable = (known[0] > 0) + 2 * (known[1] > 0) + (people["channels"][person] & CALL)
+    orders["channel"] = channel_tables()[sale, usable, words[0] >> 4]
+    orders["hour"] = hour_table()[orders["channel"], words[1] >> 4]
+    orders["at"] = day * MINUTES + orders["hour"] * 60 + (words[2] * 60 >> 16)
+    store = choose_stores(draws.bits("order", "store", orders["key"]), people["city"][person], day, per_thousand[0])
+    orders["store"] = np.where(orders["channel"] == 0, store, -1)
+    orders["record"] = choose_records(draws, orders, known, first, held[:3].sum(axis=0))
+    orders["unlucky"] = words[3]
 
 
-PRICES_ROSE_ON = REFERENCE_DATE.replace(year=2025, month=7, day=1)
+def count_records(people, orders):
+    """Return how many cards and how many accounts the buyers had on the day of the order, as an array (2, orders)."""
+    days = people["record_days"][:, orders["person"]]
+    return np.stack([count_until(days[:3], orders["day"]), count_until(days[3:], orders["day"])])
 
 
-def give_tiers(orders, records):
-    """Write the tier of each card: by what it bought in the twelve months before the reference date."""
-    since = datetime(REFERENCE_DATE.year - 1, REFERENCE_DATE.month, REFERENCE_DATE.day) + timedelta(days=1)
-    spent = {}
-    for order in orders:
-        if order["record"] is not None and order["at"] >= since:
-            spent[id(order["record"])] = spent.get(id(order["record"]), 0) + order["amount"]
-    steps = read_settings("parameters")["orders"]["tiers"]
-    for record in records:
-        if record["channel"] == "till":
-            amount = spent.get(id(record), 0)
-            record["tier"] = next((tier for tier, least in steps if amount >= least), "basic")
+@cache
+def channel_tables():
+    """Return the channel for (a day of web sales, channels that can be used, number of 12 bits)."""
+    settings = read_settings("parameters")["orders"]
+    weights = [settings["channel_weight"][name] for name in ("till", "web", "call")]
+    tables = np.zeros((2, 8, 1 << 12), dtype=np.uint8)
+    for sale in (0, 1):
+        for mask in range(1, 8):
+            usable = [w * (mask >> bit & 1) for bit, w in enumerate(weights)]
+            usable[1] *= settings["web_days_factor"] if sale else 1
+            tables[sale, mask] = pick16(usable, 12)
+    return tables
+
+
+@cache
+def web_sale_days():
+    """Return for each day whether it is one on which people buy on the web."""
+    _, month, day = year_month_day(FIRST_DAY + np.arange(DAYS))
+    stamp = month * 100 + day
+    ranges_ = read_settings("parameters")["orders"]["web_days"]
+    return np.array([(stamp >= m1 * 100 + d1) & (stamp <= m2 * 100 + d2) for m1, d1, m2, d2 in ranges_]).any(axis=0)
+
+
+@cache
+def hour_table():
+    """Return the hour for (channel, number of 12 bits)."""
+    hours = read_settings("parameters")["orders"]["hours"]
+    tables = []
+    for name in ("till", "web", "call"):
+        values = np.array([hour for hour, _ in hours[name]])
+        tables.append(values[pick16([weight for _, weight in hours[name]], 12)])
+    return np.stack(tables)
+
+
+def choose_records(draws, orders, known, first, cards_held):
+    """Return the record that each order names (position in the records; −1 for calls).
+
+    Mostly the newest of its channel.
+    """
+    web = orders["channel"] == 1
+    count = np.where(web, known[1], known[0])
+    old = draws.chance(
+        read_settings("parameters")["orders"]["old_record_per_1000"], "order", "old record", orders["key"]
+    )
+    copy = np.where(old & (count > 1), 0, count - 1)
+    record = first[orders["person"]] + np.where(web, cards_held[orders["person"]], 0) + copy
+    return np.where(orders["channel"] == 2, -1, record)
+
+
+def forget_cards(orders, line_counts):
+    """Write `record` −1 into till orders at which no card was shown.
+
+    Late in the day, and for small baskets, more often.
+    """
+    settings = read_settings("parameters")["orders"]
+    chance = by_limit(settings["anonymous_by_hour"], np.arange(24))[orders["hour"]]
+    chance = np.where(line_counts == 1, chance * settings["anonymous_small_basket_percent"] // 100, chance)
+    forgotten = (orders["unlucky"] * 1000 >> 16 < chance) & (orders["channel"] == 0) & ~orders["first"]
+    orders["record"] = np.where(forgotten, -1, orders["record"])

@@ -11,9 +11,10 @@ def read_truth(name, folder=None):
     Parameters
     ----------
     name : str
-        `entity_map`, `persons`, `enterprises`, `ledger` or `anonymous_orders`.
+        `entity_map` (which record is whose), `persons`, `traits`, `ledger` (every typed cell that is wrong) and others;
+        the README of the folder lists them.
     folder : path-like, optional
-        Folder of the truth; that of the checkout if not given.
+        Folder of the truth, in CSV or Parquet; that of the checkout if not given.
 
     Returns
     -------
