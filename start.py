@@ -482,7 +482,8 @@ def main(arguments):
     if command in ("lock", "environment"):
         return run(str(Path("tools", f"make_{command}.py")), *rest)
     if command == "pages":
-        return run("-m", "cimlab.retailer.sources") or run(str(Path("tools", "make_facts_page.py")), *rest)
+        tools = [str(Path("tools", f"make_{page}_page.py")) for page in ("dictionary", "facts")]
+        return run("-m", "cimlab.retailer.sources") or run(tools[0]) or run(tools[1], *rest)
     if command.startswith("bench-"):
         return run(str(Path("benchmarks", f"{command.replace('-', '_')}.py")), *rest)
     return run("-m", "cimlab", command, *rest)

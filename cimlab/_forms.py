@@ -52,7 +52,7 @@ def read_file(path, resource):
     if kind == "jsonl":
         return read_json_lines(path, fields, resource.get("paths", {}))
     if kind == "txt":
-        return read_notes(path, fields, resource.get("notes") or resource["layout"])
+        return read_notes(path, fields, resource["notes"])
     if kind == "xlsx":
         return read_workbook(path, fields, resource)
     encoding = resource.get("encoding", "utf-8")

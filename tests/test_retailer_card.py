@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -295,3 +296,11 @@ def test_the_page_marks_chinese_as_chinese_and_shows_no_markdown(descriptor):
 )
 def test_markdown_becomes_html(markdown, html):
     assert page.style(markdown) == html
+
+
+def test_the_page_of_the_dictionary_is_in_step():
+    """`make pages` writes it from the descriptor of datasets/."""
+    root = Path(__file__).parents[1]
+    descriptor = json.loads((root / "datasets" / "datapackage.json").read_text(encoding="utf-8"))
+    written = (root / "docs" / "retailer_dictionary.html").read_text(encoding="utf-8")
+    assert written == card.write_page(descriptor), "run `make pages`"

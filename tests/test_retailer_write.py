@@ -4,6 +4,7 @@ import concurrent.futures
 import datetime
 import errno
 import functools
+import hashlib
 import io
 import os
 import re
@@ -300,15 +301,21 @@ def test_both_forms_hold_the_same(tmp_path, monkeypatch):
 @pytest.mark.parametrize("form", ["files", "parquet"])
 def test_only_some_tables(tmp_path, monkeypatch, form):
     make(tmp_path / "all", form=form)
-    make(tmp_path / "some", form=form, tables=["orders", "stores"])
-    wanted = {"orders", "stores", "datapackage.json", "croissant.json", "README.md"}
+    make(tmp_path / "some", form=form, tables=["order_lines", "orders", "stores"])
+    wanted = {"orders", "order_lines", "stores", "datapackage.json", "croissant.json", "README.md"}
     assert {path.name.removesuffix(".csv") for path in (tmp_path / "some").iterdir()} == wanted
     monkeypatch.setenv("CIMLAB_DATA", str(tmp_path / "some"))
-    assert cimlab.tables()["table"].tolist() == ["stores", "orders"]
+    assert cimlab.tables()["table"].tolist() == ["stores", "orders", "order_lines"]
     whole = load_all(tmp_path / "all", monkeypatch)["orders"]
     pd.testing.assert_frame_equal(load_all(tmp_path / "some", monkeypatch)["orders"], whole)
-    resource = datasets.find_resource(datasets.read_descriptor(tmp_path / "some"), "orders")
-    assert [key["reference"]["resource"] for key in resource["schema"]["foreignKeys"]] == ["stores"]
+    resource = datasets.find_resource(datasets.read_descriptor(tmp_path / "some"), "order_lines")
+    assert [key["reference"]["resource"] for key in resource["schema"]["foreignKeys"]] == ["orders"]
+
+
+def test_tables_without_persons_need_no_persons(tmp_path, monkeypatch):
+    monkeypatch.setattr(small_core, "make_tables", None)
+    make(tmp_path / "data", tables=["stores", "products"])
+    assert load_all(tmp_path / "data", monkeypatch).keys() == {"stores", "products"}
 
 
 # --- whole or not at all ----------------------------------------------------------------------------------------------
@@ -327,6 +334,19 @@ def fail_at(monkeypatch, number, error):
     for module in (run, write, folders):
         monkeypatch.setattr(module, "write_file", fail)
     return tried
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "part"
+    assert run.write_file(path, b"first") == [5, f"sha256:{hashlib.sha256(b'first').hexdigest()}"]
+
+    def fail(*_):
+        raise full_disk()
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        run.write_file(path, b"second")
+    assert listing(tmp_path) == {"new/part": b"first"}
 
 
 def full_disk():
@@ -438,18 +458,20 @@ def test_the_processes_end_with_the_command(tmp_path, end):
     with subprocess.Popen(command_line, env=environment, stderr=subprocess.DEVNULL) as process:
         children = wait_for(lambda: busy_children(process.pid), "two processes")
         process.send_signal(end)
+        process.wait(timeout=20)
     wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children) or None, "their end")
 
 
 def busy_children(parent):
-    """The processes of the pool: the children that a command line of multiprocessing has started."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True).stdout
-    workers = [line.split()[0] for line in found.splitlines() if "spawn_main" in line]
+    """The two processes of the pool: the children that multiprocessing has started to work."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8").split()
+    workers = [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
     return workers if len(workers) == 2 else None
 
 
 def wait_for(ask, what):
-    for _ in range(400):
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
         if (answer := ask()) is not None:
             return answer
         time.sleep(0.05)
@@ -610,6 +632,10 @@ def test_a_large_edition_is_announced_and_a_very_large_one_asked_for(tmp_path, c
     assert asked == [1]
     monkeypatch.setattr(command, "write", lambda *_: [])
     assert main(["generate", str(tmp_path / "out"), "--size", "XL", "--yes"]) == 0
+    assert main(["generate", str(tmp_path / "out"), "--size", "L"]) == 0
+    assert "This will take about" in capsys.readouterr().err
+    assert main(["generate", str(tmp_path / "out"), "--size", "S"]) == 0
+    assert capsys.readouterr().err == ""
     assert asked == [1]
 
 

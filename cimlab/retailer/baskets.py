@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from cimlab.retailer.draws import pick16, read_settings
+from cimlab.retailer.draws import pick16, quantile_tables, read_settings
 from cimlab.retailer.purchases import is_used
 from cimlab.retailer.world import FIRST_DAY, day_of, ranges
 
@@ -87,9 +87,16 @@ def fill_compiled(draws, shelf, columns, favourites, limit):
 
 def basket_sizes(draws, people, person, keys):
     """Return how many lines each basket is filled with: log-normal with the person's own mean, at least one."""
-    mean = read_settings("parameters")["orders"]["lines_mean_percent"]
+    weights = people["basket"] * read_settings("parameters")["orders"]["lines_mean_percent"] // 100
+    if is_used(len(weights)):
+        from cimlab.retailer import compiled
+
+        sizes = np.empty(len(keys), dtype=np.int64)
+        table = quantile_tables()["lognormal_90"]
+        compiled.basket_sizes(keys, person, weights, table, draws.key("order", "lines"), MOST_LINES, sizes)
+        return sizes
     size = draws.quantile("lognormal_90", "order", "lines", keys)
-    size = (size * ((people["basket"] * mean // 100)[person] >> 4) >> 12) + (1 << 15)
+    size = (size * (weights[person] >> 4) >> 12) + (1 << 15)
     return np.clip(size >> 16, 1, MOST_LINES)
 
 

@@ -8,7 +8,7 @@ kinds are in the truth.
 import numpy as np
 import pyarrow as pa
 
-from cimlab.retailer.cards import newest_card
+from cimlab.retailer.cards import MOST_COPIES, count_until
 from cimlab.retailer.draws import read_settings
 from cimlab.retailer.purchases import EXTRA_FROM
 from cimlab.retailer.world import CAMPAIGN_KINDS, NO_DAY, REFERENCE_DAY, THINGS, day_of, id_text
@@ -32,18 +32,21 @@ def make_contacts(draws, people):
         One entry a campaign and person: `campaign` (number), `person` (position), `card` (copy of the card that was
         used), `treated`, `opened`, `clicked`.
     """
-    settings = read_settings("parameters")["campaigns"]
+    settings, days = read_settings("parameters")["campaigns"], people["record_days"][: MOST_COPIES[0]]
+    opened_rates, clicked_rates = (np.array(settings[f"{name}_per_1000"]) for name in ("opened", "clicked"))
     parts = []
     for number, campaign in enumerate(settings["list"]):
         start, holdout, audience = day_of(campaign[3]), campaign[7], campaign[8]
-        words = draws.words("campaign", "contact", people["row"] * ROOM + number).astype(np.int64) * 1000 >> 16
-        card = newest_card(people, start - 1)
-        person = np.flatnonzero((card >= 0) & (words[0] < audience))
+        words = draws.words("campaign", "contact", people["row"] * ROOM + number)
+        # of 65,536 numbers as many are below this as of 1,000 below the share
+        person = np.flatnonzero((words[0] < -(-audience * 65536 // 1000)) & (days[0] < start))
+        words = words[1:, person].astype(np.int64) * 1000 >> 16
+        card = count_until(days[:, person], start - 1) - 1
         kind = people["campaign_kind"][person]
-        treated = words[1, person] >= holdout
-        opened = treated & (words[2, person] < np.array(settings["opened_per_1000"])[kind])
-        clicked = opened & (words[3, person] < np.array(settings["clicked_per_1000"])[kind])
-        parts.append((np.full(len(person), number), person, card[person], treated, opened, clicked))
+        treated = words[0] >= holdout
+        opened = treated & (words[1] < opened_rates[kind])
+        clicked = opened & (words[2] < clicked_rates[kind])
+        parts.append((np.full(len(person), number), person, card, treated, opened, clicked))
     names = ("campaign", "person", "card", "treated", "opened", "clicked")
     return {name: np.concatenate(column) for name, column in zip(names, zip(*parts, strict=True), strict=True)}
 
@@ -66,19 +69,23 @@ def make_effects(draws, people, contacts):
         who = np.flatnonzero(who)
         when = starts[who] + draws.below(windows[who], "campaign", "day", rows[who])
         added = contacts["person"][who], EXTRA_FROM + contacts["campaign"][who], np.minimum(when, REFERENCE_DAY)
-        kept = ~put_off(draws, people, contacts, starts, windows, (person, number, day))
-        old, new = ((p << 26) + (d << 9) + n for p, n, d in ((person[kept], number[kept], day[kept]), added))
-        # the purchases are in this order already; the few new ones are sorted and put in their places
-        sequence = np.argsort(new, kind="stable")
-        places = np.searchsorted(old, new[sequence])
-        columns = zip((person, number, day), added, strict=True)
-        return tuple(np.insert(mine[kept], places, other[sequence]) for mine, other in columns)
+        # One number for each purchase keeps the order (person, day, number); the purchases are in this order already.
+        old, new = (pack(*columns) for columns in ((person, number, day), added))
+        old = np.delete(old, put_off(draws, people, contacts, starts, windows, (person, number, day)))
+        new.sort()
+        together = np.insert(old, np.searchsorted(old, new), new)
+        return together >> 26, together & 0x1FF, together >> 9 & 0x1FFFF
 
     return apply
 
 
+def pack(person, number, day):
+    """Return person, day and number of purchases in one number each."""
+    return (person << 26) + (day << 9) + number
+
+
 def put_off(draws, people, contacts, starts, windows, purchases):
-    """Return which purchases are not made, since a message put the person off."""
+    """Return the places of the purchases that are not made, since a message put the person off."""
     person, number, day = purchases
     dogs = contacts["treated"] & (people["campaign_kind"][contacts["person"]] == SLEEPING_DOG)
     is_dog = np.zeros(len(people["row"]), dtype=bool)
@@ -93,9 +100,7 @@ def put_off(draws, people, contacts, starts, windows, purchases):
             inside |= reached & (day[places] >= start) & (day[places] < start + window)
     keys = people["row"][person[places]] * THINGS + number[places]
     inside &= draws.chance(read_settings("parameters")["campaigns"]["put_off_per_1000"], "campaign", "put off", keys)
-    out = np.zeros(len(person), dtype=bool)
-    out[places] = inside
-    return out
+    return places[inside]
 
 
 def list_contacts(people, cards, contacts):

@@ -18,26 +18,25 @@ MOST_COPIES = {0: 3, 1: 2}  # cards and accounts of one person, at most
 def make_start_days(draws, people):
     """Return the day of the first card and of the first account of persons, as an array (2, persons); LATE for none.
 
-    Some persons have one from before the orders begin, the others come within the two years of the orders. Each channel
-    draws its own day, so that the days do not pile up towards the end; nobody is younger than 16.
+    Some persons have one from before the orders begin, the others come evenly within the two years of the orders; the
+    second channel follows the first. Nobody is younger than 16.
     """
     settings, words = read_settings("parameters")["channels"], draws.words("person", "first record", people["row"])
-    uses = people["channels"] & TILL, people["channels"] & WEB
+    opened = [np.int32(day_of(settings[name])) for name in ("first_record", "web_since")]
+    uses_till, uses_web = people["channels"] & TILL > 0, people["channels"] & WEB > 0
     sixteen = people["birth"] + np.int32(16 * 36525 // 100 + 1)
     before = words[1] < settings["started_before_window_per_1000"] * 65536 // 1000
     before &= sixteen < FIRST_DAY
     # of two channels either may be the first
-    first_is_web = np.where(uses[0] == 0, True, words[0] >= 1 << 15)
-    first_is_web &= uses[1] > 0
-    days = np.empty((2, len(before)), dtype=np.int32)
-    for channel, opened in enumerate((settings["first_record"], settings["web_since"])):
-        early = before & (first_is_web == bool(channel))
-        high = np.where(early, np.int32(FIRST_DAY - 1), np.int32(REFERENCE_DAY))
-        low = np.where(before, np.int32(day_of(opened)), np.int32(FIRST_DAY))
-        low = np.minimum(np.maximum(low, sixteen), high)
-        day = low + ((words[2 + channel] * (high - low + 1)) >> 16)
-        days[channel] = np.where(uses[channel] > 0, day, LATE)
-    return days
+    web_first = uses_web & (~uses_till | (words[0] >= 1 << 15))
+    high = np.where(before, np.int32(FIRST_DAY - 1), np.int32(REFERENCE_DAY))
+    low = np.where(before, np.where(web_first, opened[1], opened[0]), np.int32(FIRST_DAY))
+    low = np.minimum(np.maximum(low, sixteen), high)
+    first = low + ((words[2] * (high - low + 1)) >> 16)
+    low = np.maximum(first, np.where(web_first, opened[0], opened[1]))
+    second = low + ((words[3] * (np.int32(REFERENCE_DAY + 1) - low)) >> 16)
+    till, web = np.where(web_first, second, first), np.where(web_first, first, second)
+    return np.stack([np.where(uses_till, till, LATE), np.where(uses_web, web, LATE)])
 
 
 def first_days(days):
@@ -151,8 +150,3 @@ def choose_stores(bits, cities, days, near_per_1000):
 def count_until(days, when):
     """Return how many records (rows of `days`) were made up to a day; both as arrays over the same persons."""
     return (days <= when).sum(axis=0)
-
-
-def newest_card(people, when):
-    """Return the copy number of the newest card of persons on a day, or −1: `when` is a day or one for each person."""
-    return count_until(people["record_days"][: MOST_COPIES[0]], when) - 1

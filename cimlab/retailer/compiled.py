@@ -25,11 +25,49 @@ def bits(row, key):
 
 
 @jit
+def poisson(means, rows, key, tables, out):
+    """Return the loop of `Draws.poisson`."""
+    levels, starts, sums = tables
+    for i in range(len(rows)):
+        mean = means[i]
+        if mean <= 0:
+            out[i] = 0
+            continue
+        words = bits(rows[i], key)
+        upper = min(np.searchsorted(levels, mean), len(levels) - 1)
+        lower = max(upper - 1, 0)
+        span = max(levels[upper] - levels[lower], 1)
+        high = np.int64(words & np.uint64(0xFFFF)) * span < (mean - levels[lower]) * 65536
+        level = upper if high else lower
+        at = (np.int64(level) << 32) + np.int64(words >> np.uint64(32))
+        place = starts[level]
+        while place < len(sums) and sums[place] <= at:
+            place += 1
+        out[i] = place - starts[level]
+
+
+@jit
+def basket_sizes(keys, person, weights, table, key, most, out):
+    """Return the loop of `baskets.basket_sizes`; the sum of the sizes."""
+    total = 0
+    for i in range(len(keys)):
+        number = np.int64(bits(keys[i], key) >> np.uint64(32))
+        cell, rest, width = number >> 22, number & 0x3FFFFF, 22
+        if cell == 1023:
+            cell, rest, width = 1025 + (rest >> 12), rest & 0xFFF, 12
+        value = table[cell] + (((table[cell + 1] - table[cell]) * rest) >> width)
+        size = ((value * (weights[person[i]] >> 4) >> 12) + 32768) >> 16
+        out[i] = min(max(size, 1), most)
+        total += out[i]
+    return total
+
+
+@jit
 def spread(
     rows, since, begin, spans, early, counts, welcomed, newcomer, leaves_after, cells, first_day, key, things, out
 ):
     """Return the loop of `purchases.make_times`."""
-    person_of, number_of, day_of = out
+    person_of, number_of, day_of, counted = out
     times, place = np.empty(512, dtype=np.int64), 0
     for person in range(len(rows)):
         count = counts[person]
@@ -49,6 +87,7 @@ def spread(
             person_of[place], number_of[place] = person, number
             day_of[place] = max(first_day + cells[time >> 15], since[person])
             place += 1
+        counted[person] = min(count + extra, leaves_after[person])
     return place
 
 

@@ -255,6 +255,42 @@ def list_service(block, wanted):
     return {"tickets": make_tickets_table(block), "consents": make_consents_table(block)}, {}
 
 
+def make_planted(seed):
+    """Return what was planted in an edition, to hold findings against: pairs of articles, elasticities, effects, rates.
+
+    Parameters
+    ----------
+    seed : int
+
+    Returns
+    -------
+    dict
+        For JSON. `pairs`: first article, second article, chance that a line of the first brings the second. `elasticity`
+        by group of goods. `segments`: rate and basket against the mean, sensitivity to prices. `campaigns`: what a message
+        does to whom. `leaving`, `returns`, `offers`, `channels`: the settings as they are.
+    """
+    parameters, catalogue = read_settings("parameters"), read_settings("catalogue")
+    settings, segments = parameters["orders"], parameters["traits"]["segments"]
+    return {
+        "seed": seed,
+        "pairs": [[first, second, chance / 1000] for first, second, chance in catalogue["companions"]],
+        "elasticity": {name: -tenths / 10.0 for name, tenths in catalogue["elasticity"].items()},
+        "segments": {
+            name: {k: facts[k] for k in ("rate", "basket", "price_sensitivity")} for name, facts in segments.items()
+        },
+        "campaigns": {
+            "persuaded": parameters["campaigns"]["persuaded_per_1000"] / 1000,
+            "put_off": parameters["campaigns"]["put_off_per_1000"] / 1000,
+            "kinds": {name: facts["campaign"] for name, facts in segments.items()},
+        },
+        "leaving_by_satisfaction": settings["leaving_by_satisfaction"] / 100.0,
+        "welcomed": settings["welcomed_per_1000"] / 1000,
+        "anonymous_by_hour": settings["anonymous_by_hour"],
+        "returns_per_1000": parameters["returns"]["per_1000"],
+        "prices_rose_on": settings["prices_rose_on"].isoformat(),
+    }
+
+
 # Which tables each part makes, what of a block it needs, and the maker. A part that makes none of the wanted tables is
 # left out.
 TEXTS, CARDS, ORDERS, CALLS = (

@@ -13,6 +13,7 @@ from cimlab.retailer.draws import pick16, read_settings
 from cimlab.retailer.world import LIFE_STAGES, REFERENCE_DAY, ROLES
 
 GROUP = 8
+OLDEST = 130  # ages are below
 # The roles of the members of each kind of household, in the order of their rows.
 MEMBERS = {
     "single": ["head"],
@@ -124,22 +125,22 @@ def make_ages(house, own, people):
     return age
 
 
+@cache
+def stage_table():
+    """Return the stage of life (index into LIFE_STAGES) for a kind of household, an age and small children or none."""
+    name = {stage: number for number, stage in enumerate(LIFE_STAGES)}
+    stages = np.full((len(KINDS), OLDEST, 2), name["single"], dtype=np.uint8)
+    stages[KINDS.index("couple")] = name["couple"]
+    stages[KINDS.index("couple"), 26:45, 1] = name["young family"]
+    stages[:, 60:] = name["retired"]
+    for kind in ("couple_child", "couple_two_children"):
+        stages[KINDS.index(kind)] = name["grown family"]
+    stages[KINDS.index("three_generations")] = name["three generations"]
+    return stages.reshape(-1)
+
+
 def life_stages(draws, people):
     """Return the stage of life of persons' households (index into LIFE_STAGES)."""
-    kind, age = people["kind"], people["age"]
     share = read_settings("parameters")["people"]["couples_with_small_children_per_1000"]
     small_children = draws.chance(share, "household", "small children", people["household"])
-    name = {stage: number for number, stage in enumerate(LIFE_STAGES)}
-    family = (kind == KINDS.index("couple_child")) | (kind == KINDS.index("couple_two_children"))
-    stages = np.select(
-        [
-            kind == KINDS.index("three_generations"),
-            family,
-            age >= 60,
-            (kind == KINDS.index("couple")) & (age >= 26) & (age <= 44) & small_children,
-            kind == KINDS.index("couple"),
-        ],
-        [name["three generations"], name["grown family"], name["retired"], name["young family"], name["couple"]],
-        name["single"],
-    )
-    return stages.astype(np.uint8)
+    return stage_table()[(people["kind"] * np.int32(OLDEST) + people["age"]) * 2 + small_children]

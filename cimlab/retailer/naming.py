@@ -76,10 +76,9 @@ def make_given_names(draws, rows, people):
     """
     facts = given_tables()
     codes = draw_given_names(draws, rows, people["sex"], people["birth"])
-    younger = ((people["role"] == CHILD) & (people["place"] == 3)) | (people["role"] == SIBLING)
+    places = np.flatnonzero(((people["role"] == CHILD) & (people["place"] == 3)) | (people["role"] == SIBLING))
     share = read_settings("parameters")["people"]["sibling_character_per_1000"]
-    younger &= draws.chance(share, "household", "shared character", people["household"])
-    places = np.flatnonzero(younger)
+    places = places[draws.chance(share, "household", "shared character", people["household"][places])]
     if not len(places):
         return codes
     # The elder one is in the row before, whose name is computed again: it may lie in another block.

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cimlab.retailer.cards import first_days, make_start_days
 from cimlab.retailer.draws import by_limit, pick16, read_settings
 from cimlab.retailer.homes import addresses, city_names, make_homes
-from cimlab.retailer.households import PARENT, life_stages, make_households
+from cimlab.retailer.households import OLDEST, PARENT, life_stages, make_households
 from cimlab.retailer.naming import (
     full_names,
     given_names,
@@ -56,7 +56,6 @@ __all__ = [
 ]
 # Two ranges of satellite numbers: valid for every checker, and nobody's in the street.
 PHONES = 16_000_000
-YOUNG_FAMILY, GROWN_FAMILY = LIFE_STAGES.index("young family"), LIFE_STAGES.index("grown family")
 ONLINE_EXPLORER = SEGMENTS.index("online explorer")
 FIRST_RANGE, FIRST_RANGE_SIZE, SECOND_RANGE = 17_400_000_000, 6_000_000, 13_490_000_000
 FORMER_FROM, FORMER_SIZE = 8_000_000, 4_000_000  # numbers that were given up; above 8 M customers they are sold again
@@ -137,7 +136,7 @@ def phone_changes(draws, rows):
 @cache
 def by_age(table, name):
     """Return the numbers of a (up to that age, number) list of parameters.yaml for each year of age."""
-    return by_limit(read_settings("parameters")[table][name], np.arange(130)).astype(np.int32)
+    return by_limit(read_settings("parameters")[table][name], np.arange(OLDEST)).astype(np.int32)
 
 
 def make_mail(draws, rows, people):
@@ -180,7 +179,7 @@ def make_segments(draws, rows, people):
     """
     people["life_stage"] = life_stages(draws, people)
     words = draws.words("person", "segment", rows)
-    people["segment"] = segment_table()[segment_groups(people), words[0] >> 4]
+    people["segment"] = segment_table()[segment_groups()[people["life_stage"], people["age"]], words[0] >> 4]
     people["channels"] = channel_table()[mix_groups(people), words[1] >> 4]
 
 
@@ -191,12 +190,14 @@ def segment_table():
     return np.stack([pick16(weights[name], 12) for name in ("young", "family", "middle", "old")]).astype(np.uint8)
 
 
-def segment_groups(people):
-    """Return the group of persons on which their segment depends: young, family, middle, old."""
-    family = (people["life_stage"] == YOUNG_FAMILY) | (people["life_stage"] == GROWN_FAMILY)
-    groups = np.where(people["age"] < 32, np.uint8(0), np.uint8(2))
-    groups[family & (people["age"] >= 26)] = 1
-    groups[people["age"] >= 60] = 3
+@cache
+def segment_groups():
+    """Return the group on which the segment depends (young, family, middle, old) for a stage of life and an age."""
+    groups = np.full((len(LIFE_STAGES), OLDEST), 2, dtype=np.uint8)
+    groups[:, :32] = 0
+    for stage in ("young family", "grown family"):
+        groups[LIFE_STAGES.index(stage), 26:] = 1
+    groups[:, 60:] = 3
     return groups
 
 
@@ -239,17 +240,15 @@ def mix_tables():
     """Return (the mix of channels for each year of age, whether each city has no shop)."""
     steps = [(step["until"], number) for number, step in enumerate(read_settings("parameters")["channels"]["by_age"])]
     shops = {city for _, city, _ in read_settings("catalogue")["stores"]}
-    return by_limit(steps, np.arange(130)).astype(np.uint8), np.array([city not in shops for city in CITIES])
+    return by_limit(steps, np.arange(OLDEST)).astype(np.uint8), np.array([city not in shops for city in CITIES])
 
 
 def mix_groups(people):
     """Return the row of `channel_table` of persons."""
     by_years, no_shop = mix_tables()
-    groups = by_years[people["age"]]
     ages = len(channel_table()) - 2
-    groups[people["segment"] == ONLINE_EXPLORER] = ages
-    groups[no_shop[people["city"]]] = ages + 1
-    return groups
+    groups = np.where(people["segment"] == ONLINE_EXPLORER, np.uint8(ages), by_years[people["age"]])
+    return np.where(no_shop[people["city"]], np.uint8(ages + 1), groups)
 
 
 def incomes(draws, people):
@@ -318,11 +317,10 @@ def emails(people):
     surnames_count, given_count = np.int32(len(surname_table()[1])), np.int32(len(given_texts()[0]))
     form, surname, given = (form_word * np.int32(5)) >> 16, people["surname"], people["given"] + surnames_count
     # 0 wangfang · 1 fangwang · 2 fang.wang · 3 wang_fang · 4 fwang (the initial of the given name)
-    surname_first = (form == 0) | (form == 3)
-    head = np.where(surname_first, surname, given + np.where(form == 4, given_count, 0))
-    tail = np.where(surname_first, given, surname) + np.where(
-        (form == 2) | (form == 3), surnames_count + given_count, 0
-    )
+    surname_first = np.array([True, False, False, True, False])[form]
+    swap = np.where(surname_first, given - surname, 0)
+    head = given - swap + np.array([0, 0, 0, 0, given_count], dtype=np.int32)[form]
+    tail = surname + swap + np.array([0, 0, 1, 1, 0], dtype=np.int32)[form] * (surnames_count + given_count)
     high, low = np.divmod(email_numbers(people), np.int32(1000))
     end = domain[domain_word >> 8] + low
     parts = [first.take(pa.array(head, mask=~people["has_email"])), second.take(pa.array(tail))]
@@ -332,19 +330,27 @@ def emails(people):
 def email_numbers(people):
     """Return the number in each e-mail address: each row has its own, with more digits in larger worlds."""
     rows = people["row"] + 100
-    out = np.empty(len(rows), dtype=np.int32)
-    lowest, highest = (10 ** (len(str(rows[end])) - 1) for end in (0, -1)) if len(rows) else (1, 0)
-    low = lowest if (rows[1:] >= rows[:-1]).all() else 100
-    while low <= max(highest, int(rows.max(initial=0))):
+    low = 10 ** (len(str(int(rows.min(initial=100)))) - 1)
+    if len(rows) and low <= rows.min() and rows.max() < 10 * low:  # nearly all blocks
+        return shuffle_decade(rows, low, people["email_shift"])
+    out, low = np.empty(len(rows), dtype=np.int32), 100
+    while low <= rows.max(initial=0):
         inside = (rows >= low) & (rows < low * 10)
-        # An affine shuffle within the numbers of so many digits: 7 · 11 · 13 · 1000003 has no divisor in common with 9
-        # · 10^n.
-        factor, shift = 1_001 * 1_000_003 % (9 * low), people["email_shift"] % (9 * low)
-        if inside.all():
-            return (low + ((rows - low) * factor + shift) % (9 * low)).astype(np.int32)
-        out[inside] = low + ((rows[inside] - low) * factor + shift) % (9 * low)
+        out[inside] = shuffle_decade(rows[inside], low, people["email_shift"])
         low *= 10
     return out
+
+
+def shuffle_decade(numbers, low, shift):
+    """Return the numbers from `low` to 10 · `low` − 1 in another order, each once.
+
+    An affine shuffle: 7 · 11 · 13 · 1000003 has no divisor in common with 9 · 10^n.
+    """
+    out = (numbers - low) * (1_001 * 1_000_003 % (9 * low))
+    out += shift % (9 * low)
+    out %= 9 * low
+    out += low
+    return out.astype(np.int32)
 
 
 def id_numbers(people):

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from cimlab.retailer.cards import LATE, choose_stores, count_until, store_tables
-from cimlab.retailer.draws import ONE, by_limit, pick16, read_settings
+from cimlab.retailer.draws import ONE, by_limit, pick16, poisson_table, read_settings
 from cimlab.retailer.world import (
     CALL,
     FIRST_DAY,
@@ -89,21 +89,30 @@ def make_times(draws, people):
     newcomer = since >= FIRST_DAY
     settings = read_settings("parameters")["orders"]
     asleep = ~newcomer & draws.chance(settings["asleep_at_start_per_1000"], "person", "asleep", rows)
-    counts = draws.poisson(expected_orders(people["rate"], end - begin), "person", "orders", rows)
+    counts = count_orders(draws, rows, expected_orders(people["rate"], end - begin))
     counts = np.where(asleep, 0, np.minimum(counts, MOST_ORDERS - 1))
     welcomed = newcomer & draws.chance(settings["welcomed_per_1000"], "person", "welcomed", rows)
     people["leaves_after"] = leave_after(draws, people)
     person, number, day = spread_purchases(draws, people, begin, end - begin, counts, welcomed)
-    write_losses(draws, people, person, number, day, asleep, since)
+    write_losses(draws, people, day, asleep, since)
     return person, number, day
 
 
+def count_orders(draws, rows, means):
+    """Return how often each person buys, leaving or not: Poisson."""
+    if not is_used(len(rows)):
+        return draws.poisson(means, "person", "orders", rows)
+    from cimlab.retailer import compiled
+
+    counts = np.empty(len(rows), dtype=np.int64)
+    compiled.poisson(means, rows, draws.key("person", "orders"), poisson_table(), counts)
+    return counts
+
+
 def spread_purchases(draws, people, begin, spans, counts, welcomed):
-    """Return (person, number.
+    """Return (person, number, day) of the purchases of persons who buy so often in a span of operational time, and leave.
 
-    Day) of the purchases of persons who buy so many times in a span of operational time, and leave.
-
-    Those who are welcomed buy once more in their first two months.
+    Those who are welcomed buy once more in their first two months. Writes `counted`, how many purchases are seen.
     """
     early = np.minimum(spans, (1 << TIME_BITS) // 18)
     counts = counts + welcomed
@@ -113,8 +122,10 @@ def spread_purchases(draws, people, begin, spans, counts, welcomed):
         from cimlab.retailer import compiled
 
         out = tuple(np.empty(int(counts.sum() + newcomer.sum()), dtype=np.int64) for _ in range(3))
+        people["counted"] = np.empty(len(rows), dtype=np.int64)
         arrays = (rows, since, begin, spans, early, counts, welcomed, newcomer, people["leaves_after"], cells)
-        length = compiled.spread(*arrays, FIRST_DAY, draws.key("order", "time"), THINGS, out)
+        key = draws.key("order", "time")
+        length = compiled.spread(*arrays, FIRST_DAY, key, THINGS, (*out, people["counted"]))
         return tuple(column[:length] for column in out)
     person = np.repeat(np.arange(len(rows)), counts)
     place = draws.bits("order", "time", rows[person] * THINGS + ranges(counts)) >> np.uint64(32)
@@ -130,6 +141,7 @@ def spread_purchases(draws, people, begin, spans, counts, welcomed):
     number = ranges(counts + newcomer)
     kept = number < people["leaves_after"][person]
     person, number = person[kept], number[kept]
+    people["counted"] = np.bincount(person, minlength=len(rows))
     day = FIRST_DAY + cells[(together[kept] & ((1 << TIME_BITS) - 1)) >> (TIME_BITS - 16)].astype(np.int64)
     return person, number, np.maximum(day, since[person])
 
@@ -151,12 +163,11 @@ def leave_after(draws, people):
     return 1 + draws.quantile("exponential", "person", "leaves", people["row"]) // people["hazard"]
 
 
-def write_losses(draws, people, person, number, day, asleep, since):
-    """Write into `people` the day on which those who left bought last, and how many purchases are seen."""
-    people["counted"] = np.bincount(person, minlength=len(since))
+def write_losses(draws, people, day, asleep, since):
+    """Write into `people` the day on which those who left bought last."""
     lost = np.full(len(since), NO_DAY, dtype=np.int64)
-    last = number + 1 == people["leaves_after"][person]
-    lost[person[last]] = day[last]
+    left = np.flatnonzero(people["counted"] == people["leaves_after"])
+    lost[left] = day[np.cumsum(people["counted"])[left] - 1]
     gone = np.flatnonzero(asleep)
     lost[gone] = since[gone] + draws.below(FIRST_DAY - since[gone], "person", "lost", people["row"][gone])
     people["lost_on"] = lost

@@ -167,7 +167,8 @@ def list_jobs(plan, by_section):
     first |= {"names": {"data": [name for name in wanted["data"] if name in common]}}
     jobs = [first | {"marker": str(markers / "common.json")}]
     wanted["data"] = [name for name in wanted["data"] if name not in common]
-    for number, (start, stop) in enumerate(list_blocks(plan["customers"])):
+    blocks = list_blocks(plan["customers"]) if any(wanted.values()) else []
+    for number, (start, stop) in enumerate(blocks):
         place = {"number": number, "start": start, "stop": stop, "marker": str(markers / f"{number:05d}.json")}
         jobs.append(first | place | {"names": wanted})
     return jobs
