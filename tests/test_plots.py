@@ -73,7 +73,8 @@ def test_the_font_is_registered_once(no_chinese_fonts):
 def test_the_font_holds_every_character_of_the_standard_the_data_and_the_notebooks():
     known = set(TTFont(plots.FONT_FILE).getBestCmap())
     assert len(GB2312) == 6763 and not {character for character in GB2312 if ord(character) not in known}
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "datasets").glob("*.csv")]
+    data = [path for path in (ROOT / "datasets").iterdir() if path.suffix in (".csv", ".tsv", ".txt", ".jsonl")]
+    texts = [path.read_text(encoding="gb18030" if path.stem == "bought_list" else "utf-8-sig") for path in data]
     texts += [path.read_text(encoding="utf-8") for path in (ROOT / "chapters").glob("*.ipynb")]
     chinese = set(re.findall(r"[\u3400-\u9fff]", "".join(texts)))
     assert chinese and not {character for character in chinese if ord(character) not in known}

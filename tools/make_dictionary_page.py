@@ -1,4 +1,6 @@
-"""Write docs/retailer_dictionary.html: the data dictionary of the retailer as one page that can be searched and printed.
+"""Write docs/retailer_dictionary.html.
+
+The data dictionary of the retailer as one page that can be searched and printed.
 
 Run by `make pages`. It is made from the descriptor of datasets/, and needs no network to be read.
 """

@@ -36,6 +36,11 @@ def characters():
     for first, last in RANGES:
         kept.update(range(first, last + 1))
     kept.update(map(ord, SINGLE))
+    # every character that the retailer may use, in whatever edition
+    for settings in (ROOT / "cimlab" / "retailer").glob("*.yaml"):
+        kept.update(
+            ord(character) for character in settings.read_text(encoding="utf-8") if "\u3400" <= character <= "\u9fff"
+        )
     return kept
 
 

@@ -265,9 +265,9 @@ def make_planted(seed):
     Returns
     -------
     dict
-        For JSON. `pairs`: first article, second article, chance that a line of the first brings the second. `elasticity`
-        by group of goods. `segments`: rate and basket against the mean, sensitivity to prices. `campaigns`: what a message
-        does to whom. `leaving`, `returns`, `offers`, `channels`: the settings as they are.
+        For JSON. `pairs`: first article, second article, chance that a line of the first brings the second.
+        `elasticity` by group of goods. `segments`: rate and basket against the mean, sensitivity to prices.
+        `campaigns`: what a message does to whom. `leaving`, `returns`, `offers`, `channels`: the settings as they are.
     """
     parameters, catalogue = read_settings("parameters"), read_settings("catalogue")
     settings, segments = parameters["orders"], parameters["traits"]["segments"]

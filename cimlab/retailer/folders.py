@@ -17,7 +17,7 @@ from cimlab.retailer.run import write_file
 DATA_NAME, TRUTH_NAME = "xudong", "xudong-truth"
 NAMES = {"data": DATA_NAME, "truth": TRUTH_NAME}
 DESCRIPTOR = "datapackage.json"
-OURS = {DESCRIPTOR, "README.md", "croissant.json"}
+OURS = {DESCRIPTOR, "README.md", "croissant.json", "planted.json"}
 SEEDS = "seeds.csv"
 # What a file manager or Jupyter leaves in a folder; nobody misses it.
 JUNK = {".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints"}

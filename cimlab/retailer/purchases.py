@@ -30,7 +30,7 @@ from cimlab.retailer.world import (
     year_month_day,
 )
 
-WORTH_COMPILING = 20_000  # persons of a block
+WORTH_COMPILING = 10_000  # persons of a block
 MOST_ORDERS = 250  # of one person in two years, and as many in the year after
 EXTRA_FROM = 500  # orders that a campaign caused have these numbers
 TIME_BITS = 31
@@ -110,7 +110,7 @@ def count_orders(draws, rows, means):
 
 
 def spread_purchases(draws, people, begin, spans, counts, welcomed):
-    """Return (person, number, day) of the purchases of persons who buy so often in a span of operational time, and leave.
+    """Return (person, number, day) of the purchases of persons who buy so often in a span of time, and leave.
 
     Those who are welcomed buy once more in their first two months. Writes `counted`, how many purchases are seen.
     """

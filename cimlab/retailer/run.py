@@ -23,6 +23,7 @@ from cimlab.retailer.files import conform, open_parquet
 
 CORE = "cimlab.retailer.edition"
 SECTIONS = {"data": "tables", "truth": "truth"}
+KEPT_MEMORY = 1 << 26  # bytes that a process keeps when they are free
 MOST_PROCESSES = 61  # what Windows can wait for
 
 
@@ -77,7 +78,7 @@ def make_steps(job):
     if job["number"] is None:
         yield "data", dict(core.make_common_tables(plan["seed"]))
         return
-    step = read_settings("write")["step"]
+    step = read_settings("write")["step_of_orders" if is_light(plan) else "step"]
     for start in range(job["start"], job["stop"], step):
         stop = min(start + step, job["stop"])
         data, truth = core.make_tables(
@@ -86,6 +87,11 @@ def make_steps(job):
         # the reader takes each table out, so that its memory is free for the next one
         yield "data", data
         yield "truth", truth or {}
+
+
+def is_light(plan):
+    """Return whether only tables without texts of persons are made, which take little memory."""
+    return not plan["truth"] and plan["tables"] is not None and set(plan["tables"]) <= {"orders", "order_lines"}
 
 
 def part_name(number):
@@ -185,11 +191,30 @@ def start_worker():
 
     # the system's pool gives memory back sooner than pyarrow's own, at no cost in time
     pa.set_memory_pool(pa.system_memory_pool())
+    keep_memory()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     threading.Thread(target=end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def keep_memory():
+    """Let the C library of Linux keep freed memory for the next column.
+
+    Instead of giving it back and asking for it again.
+
+    That costs a fifth of the time, since columns come and go by the thousand. Elsewhere nothing happens.
+    """
+    import ctypes
+
+    trim_threshold, mmap_threshold = -1, -3  # of malloc.h
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(trim_threshold, KEPT_MEMORY)
+        library.mallopt(mmap_threshold, KEPT_MEMORY)
+    except (OSError, AttributeError):
+        pass
 
 
 def end_with(sentinel):

@@ -20,6 +20,7 @@ Run `python -m cimlab.retailer.sources` to write the page anew.
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -71,6 +72,7 @@ def find_unsourced(folder=FOLDER):
     return [(file, path) for file, path, _, source in list_parameters(folder) if not source]
 
 
+@cache
 def list_references(folder=FOLDER):
     """Return the works that the settings files cite, as [what for, source], each once."""
     found = []

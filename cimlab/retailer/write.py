@@ -247,7 +247,11 @@ def write_descriptor(folder, section, infos, plan):
     for resource, info in zip(descriptor["resources"], infos, strict=True):
         complete_resource(resource, info, {info["table"] for info in infos})
     croissant = json.dumps(card.write_croissant(descriptor), ensure_ascii=False, separators=(",", ":"))
-    texts = {
+    texts = {}
+    core = importlib.import_module(plan["core"])
+    if section == "truth" and hasattr(core, "make_planted"):
+        texts["planted.json"] = json.dumps(core.make_planted(plan["seed"]), ensure_ascii=False, indent=1) + "\n"
+    texts |= {
         "datapackage.json": json.dumps(descriptor, ensure_ascii=False, indent=1) + "\n",
         "croissant.json": croissant + "\n",
         "README.md": card.write_card(descriptor, truth=section == "truth"),
