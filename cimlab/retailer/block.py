@@ -61,9 +61,9 @@ def make_block(world, start, stop, needs=ALL):
 
 
 def add_orders(block, described=True):
-    """Add `contacts`, `orders` and `lines` to a block; `described`.
+    """Add `contacts`, `orders` and `lines` to a block.
 
-    With channel, time, shop, record and amount of the orders.
+    `described`: with channel, time, shop, record and amount of the orders.
     """
     world, people = block["world"], block["people"]
     block["contacts"] = make_contacts(world["draws"], people)

@@ -52,10 +52,7 @@ def make_contacts(draws, people):
 
 
 def make_effects(draws, people, contacts):
-    """Return a function that adds to the purchases (person, number, day) what campaigns caused.
-
-    And takes away what they cost.
-    """
+    """Return a function of purchases (person, number, day) that adds what campaigns caused and drops what they cost."""
 
     settings, kind = read_settings("parameters")["campaigns"], people["campaign_kind"][contacts["person"]]
     starts = np.array([day_of(facts[3]) for facts in settings["list"]])[contacts["campaign"]]

@@ -45,9 +45,9 @@ def first_days(days):
 
 
 def make_record_days(draws, people):
-    """Write `record_days` (day of each card, then of each account.
+    """Write the days of the records into persons.
 
-    LATE for none) and `since` (the first of them) into persons.
+    `record_days` holds the day of each card, then of each account, LATE for none; `since` is the first of them.
     """
     starts = make_start_days(draws, people)
     days = [day for channel in (0, 1) for day in make_copies(draws, people["row"], channel, starts[channel])]

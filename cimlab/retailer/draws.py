@@ -275,9 +275,9 @@ def read_quantile(name, numbers):
 
 @cache
 def poisson_table():
-    """Return (the means of the levels in 1/ONE, where each level starts.
+    """Return the table of Poisson numbers.
 
-    The sums of all levels one behind the other).
+    A tuple: the means of its levels in 1/ONE, where each level starts, the sums of all levels one behind the other.
     """
     rows = np.loadtxt(FOLDER / "poisson.csv", delimiter=",", skiprows=1, dtype=np.int64)
     levels, starts = np.unique(rows[:, 0], return_index=True)

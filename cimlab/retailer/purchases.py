@@ -60,9 +60,10 @@ def day_weights():
 
 @cache
 def clock():
-    """Return (operational time at the start of each day, day at each 2^16th of it.
+    """Return the clock of the shops.
 
-    Time at the end of the reference date).
+    A tuple: operational time at the start of each day, the day at each 2^16th of it, time at the end of the reference
+    date.
     """
     sums = np.concatenate([[0], np.cumsum(day_weights())])
     # 2^31 units for the three years, so that products of a time and a 32-bit number fit into 63 bits

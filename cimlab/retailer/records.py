@@ -234,10 +234,7 @@ def relatives_phones(draws, people, person, keys):
 
 
 def whole_households(draws, people):
-    """Return (household, phone) of persons and of those who belong to the last household.
-
-    But come after the last person.
-    """
+    """Return (household, phone) of persons, and of those of the last household who come after the last person."""
     household, phone, last = people["household"], people["phone"], int(people["row"][-1]) if len(people["row"]) else -1
     rows = np.arange(last + 1, (last // GROUP + 1) * GROUP)
     if not len(rows):

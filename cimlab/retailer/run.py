@@ -202,9 +202,8 @@ def start_worker():
 def keep_memory():
     """Let the C library of Linux keep freed memory for the next column.
 
-    Instead of giving it back and asking for it again.
-
-    That costs a fifth of the time, since columns come and go by the thousand. Elsewhere nothing happens.
+    To give it back and ask for it again costs a fifth of the time, since columns come and go by the thousand. Elsewhere
+    nothing happens.
     """
     import ctypes
 
