@@ -171,6 +171,18 @@ def test_any_customer_has_a_forecast(rows, parameters, weeks):
     assert (more >= told - 1e-6).all()
 
 
+def test_a_customer_of_a_hundred_purchases_has_a_forecast():
+    """Gauss's function of scipy overflows in this corner; the series does not, and both agree where both hold."""
+    from scipy.special import hyp2f1
+
+    from cimlab.analysis.purchases import _hypergeometric
+
+    model = pd.Series([0.5, 0.5, 0.5, 2.0], index=["r", "alpha", "a", "b"])
+    assert np.isfinite(expected_purchases(customers((102, 0.0, 1.0), (98, 0.9, 1.0)), model, 7)).all()
+    c, z = np.array([45.0, 60.0]), np.array([0.3, 0.9])
+    assert _hypergeometric(1.3, 0.7, c, z) == pytest.approx(hyp2f1(1.3, 0.7, c, z), rel=1e-12)
+
+
 def test_models_say_what_is_wrong():
     with pytest.raises(ValueError, match="no customer bought on two days or more"):
         fit_bgnbd(customers((0, 0, 10), (0, 0, 20)))

@@ -416,7 +416,8 @@ def test_a_part_that_was_cut_off_is_made_again(tmp_path, small_blocks, monkeypat
 
 
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start what runs behind it with Ctrl-C ignored
 from cimlab.retailer.draws import read_settings
 from cimlab.retailer.write import write_edition
 if __name__ == "__main__":

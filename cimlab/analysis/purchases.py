@@ -149,6 +149,21 @@ def probability_alive(summary, parameters):
     return pd.Series(alive, index=summary.index, name="alive")
 
 
+def _hypergeometric(a, b, c, z):
+    """Return Gauss's function 2F1; for a large c, where scipy's may overflow, by its series, which is short there."""
+    from scipy.special import hyp2f1
+
+    c, z = np.broadcast_arrays(np.asarray(c, dtype=float), np.asarray(z, dtype=float))
+    large = c - a > 40
+    values = hyp2f1(a, b, np.where(large, 1 + abs(a), c), np.where(large, 0.0, z))
+    term = total = np.ones(int(large.sum()))
+    for k in range(300):
+        term = term * (a + k) * (b + k) / ((c[large] + k) * (k + 1)) * z[large]
+        total = total + term
+    values[large] = total
+    return values
+
+
 def expected_purchases(summary, parameters, weeks):
     """Return how many purchases are expected of each customer in the coming weeks.
 
@@ -178,13 +193,11 @@ def expected_purchases(summary, parameters, weeks):
     >>> expected_purchases(summary, parameters, weeks=39).round(3).tolist()
     [1.226]
     """
-    from scipy.special import hyp2f1
-
     x, t_x, age = _numbers(summary)
     r, alpha, a, b = (parameters[name] for name in ("r", "alpha", "a", "b"))
     a = a + 1e-9 if a == 1 else a  # the formula divides by a - 1, its limit is finite
     z = weeks / (alpha + age + weeks)
-    still_nothing = (1 - z) ** (a - 1) * hyp2f1(a + b - 1 - r, a - 1, a + b + x - 1, z)
+    still_nothing = (1 - z) ** (a - 1) * _hypergeometric(a + b - 1 - r, a - 1, a + b + x - 1, z)
     expected = (a + b + x - 1) / (a - 1) * (1 - still_nothing)
     expected = expected / (1 + _odds_of_having_left(x, t_x, age, parameters))
     return pd.Series(expected, index=summary.index, name="expected_purchases")
