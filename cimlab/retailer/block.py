@@ -12,8 +12,16 @@ from cimlab.retailer.contacts import calls_of_orders, make_calls
 from cimlab.retailer.draws import read_settings
 from cimlab.retailer.households import GROUP
 from cimlab.retailer.people import make_people
-from cimlab.retailer.purchases import MOST_ORDERS, clock, describe_orders, expected_orders, forget_cards, make_orders
-from cimlab.retailer.world import FIRST_DAY, REFERENCE_DAY, ranges
+from cimlab.retailer.purchases import (
+    MOST_ORDERS,
+    TIME_BITS,
+    clock,
+    describe_orders,
+    expected_orders,
+    forget_cards,
+    make_orders,
+)
+from cimlab.retailer.world import FIRST_DAY, REFERENCE_DAY, THINGS, ranges
 
 FUTURE_FROM = MOST_ORDERS + 2  # numbers of the purchases after the reference date
 MOST_FUTURE = 240
@@ -90,9 +98,9 @@ def make_future(block):
     left = np.where(people["lost_on"] >= 0, 0, people["leaves_after"] - people["counted"])
     counts = np.minimum(np.minimum(counts, left), MOST_FUTURE)
     person, number = np.repeat(np.arange(len(counts)), counts), FUTURE_FROM + ranges(counts)
-    key = people["row"][person] * 512 + number
+    key = people["row"][person] * THINGS + number
     place = (world["draws"].bits("order", "time", key) >> np.uint64(32)).astype(np.int64)
-    day = FIRST_DAY + cells[(end + (place * span >> 32)) >> 15].astype(np.int64)
+    day = FIRST_DAY + cells[(end + (place * span >> 32)) >> (TIME_BITS - 16)].astype(np.int64)
     lines, _ = make_lines(world, people, person, key, np.maximum(day, REFERENCE_DAY + 1))
     spent = np.bincount(person[lines["order"]], weights=lines["amount"], minlength=len(counts))
     return counts, spent.astype(np.int64)

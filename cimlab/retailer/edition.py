@@ -38,8 +38,6 @@ from cimlab.retailer.world import (
     time_column,
 )
 
-DEFAULT_SEED = 20260630
-DEFAULT_CUSTOMERS = 3000
 _WORLDS = {}
 
 
@@ -155,8 +153,7 @@ def list_some_contacts(block, wanted):
 def list_persons(block, wanted):
     """Return the truth about persons: clean values, and what drives them."""
     people, draws = block["people"], block["world"]["draws"]
-    ids, houses = (texts.person_ids(draws, people[key]) for key in ("row", "household"))
-    houses = (houses & ~np.uint64(0xFF)) | np.uint64(ord("H"))
+    ids, houses = texts.person_ids(draws, people["row"]), texts.household_ids(draws, people["household"])
     surname, given = texts.pinyin(people)
     persons = {
         "person_id": id_text(ids),

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from cimlab.retailer.draws import ONE, by_limit, pick16, read_settings, split_entries
 from cimlab.retailer.naming import draw_given_names, given_texts, surname_table
 from cimlab.retailer.people import PHONES, phone_numbers
+from cimlab.retailer.slips import ALPHABET
 from cimlab.retailer.world import CITIES, REFERENCE_DAY, THINGS, day_of, ranges
 
 INDUSTRIES = tuple(read_settings("firms")["industries"])
@@ -21,9 +22,8 @@ PARTS = ("decides", "buys", "uses", "advises")  # of contact persons in the deci
 # Rows of firms that are no customers, and of persons in firms: far from those of customers, so that no draw is shared.
 STRANGERS, REPRESENTATIVES, CONTACTS = 1 << 40, 1 << 41, 1 << 42
 PERSONS = 8  # room for the contact persons of one firm
-# GB 32100: the characters of a unified social credit code and their weights; GB 11714: those of the organisation code
+# GB 32100: the weights of the characters of a unified social credit code; GB 11714: those of the organisation code
 # that it holds, which counts A as 10, B as 11 … Z as 35.
-ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 

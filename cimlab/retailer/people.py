@@ -376,6 +376,11 @@ def person_ids(draws, rows):
     return draws.ids("N", np.asarray(rows) * THINGS)
 
 
+def household_ids(draws, households):
+    """Return the identifiers of households, as bytes: that of the first member, with an H."""
+    return (person_ids(draws, households) & ~np.uint64(0xFF)) | np.uint64(ord("H"))
+
+
 def make_master(draws, start, stop):
     """Return the customer master as it would be without any dirt: what the benchmark compares with other makers.
 

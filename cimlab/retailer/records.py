@@ -109,8 +109,7 @@ def map_entities(block, records):
     """Return the person and the household of each record."""
     draws, people = block["world"]["draws"], block["people"]
     ids = persons.person_ids(draws, people["row"])
-    # a household has the number of its first member, with an H
-    houses = (persons.person_ids(draws, people["household"]) & ~np.uint64(0xFF)) | np.uint64(ord("H"))
+    houses = persons.household_ids(draws, people["household"])
     person = records["person"]
     return pa.table(
         {
