@@ -44,6 +44,7 @@ TABLES = [
     "bought_list",
     "business_register",
     "reviewed",
+    "labelled_calls",
 ]
 DAY, WHOLE, BLANKS, REAL = "datetime64[us]", "int64", "Int64", "float64"
 YEARS = ["revenue", "profit", "assets", "current_assets", "inventory", "receivables"]
@@ -83,6 +84,7 @@ TYPED = {
     "bought_list": {"collected_on": DAY},
     "business_register": {"registered_capital": REAL, "founded_on": DAY},
     "reviewed": {"person_no": WHOLE},
+    "labelled_calls": {},
 }
 
 

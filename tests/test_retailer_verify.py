@@ -47,6 +47,7 @@ TABLES = {
     "bought_list": "Z0000001|赵敏|女|30-39|17400000003|杭州|西湖区2号|美食、旅游|2019-03-01",
     "business_register": "91990100MA0000001X|云禾食品有限公司|张伟|100|2015-03-04|餐饮业|杭州市|西湖区3号|in business",
     "reviewed": "M0000001|1\nW0000001|1\nC0000001|1",
+    "labelled_calls": "C0000001|order|neutral||",
 }
 TRUTH = {
     "entity_map": "M0000001|N1|H1\nZ0000001||",

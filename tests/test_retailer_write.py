@@ -677,7 +677,7 @@ def test_each_student_gets_an_edition(tmp_path, class_file, capsys, monkeypatch)
     arguments = ["generate", str(tmp_path / "each"), "--for-students", str(class_file), "--customers", "10"]
     arguments += ["--truth", str(tmp_path / "truth"), "--seed", "7", "--jobs", "1"]
     assert main(arguments) == 0
-    assert "2 editions of 25 tables" in capsys.readouterr().out
+    assert "2 editions of 26 tables" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "each").iterdir()) == ["2023010203", "li_na"]
     seeds = pd.read_csv(tmp_path / "truth" / "seeds.csv", dtype={"student_id": "str"})
     assert seeds["student_id"].tolist() == ["2023010203", "li_na"]
@@ -776,7 +776,7 @@ def test_generate_writes_an_edition_that_load_reads(tmp_path, monkeypatch, capsy
     out = tmp_path / "new" / "edition"
     assert main(["generate", str(out), "--customers", "30", "--seed", "5"]) == 0
     told = capsys.readouterr().out
-    assert re.search(r"edition: 25 tables, [\d,]+ rows, [\d.]+ [kM]B, seed 5\.", told)
+    assert re.search(r"edition: 26 tables, [\d,]+ rows, [\d.]+ [kM]B, seed 5\.", told)
     assert re.search(r"\n  orders +60 rows +\d+ kB\n", told)
     assert "No truth was written" in told
     assert re.search(r"Made in \d+\.\d seconds", told)

@@ -233,7 +233,15 @@ def list_calls(block, wanted):
     notes, facts = make_notes(world, block["people"], block["orders"], block["lines"], calls)
     table = {"call_id": id_text(calls["id"])} | columns | {"called_at": time_column(calls["at"])}
     table |= {"topic": enum_column(calls["topic"], TOPICS), "note": notes}
-    return {"calls": pa.table(table)}, truth | {"call_facts": facts}
+    made = {"calls": pa.table(table), "labelled_calls": label_calls(world["draws"], calls, facts)}
+    return made, truth | {"call_facts": facts}
+
+
+def label_calls(draws, calls, facts):
+    """Return `labelled_calls`: what a reader finds in the notes of some calls, drawn at random."""
+    share = read_settings("parameters")["labelled_calls_per_1000"]
+    chosen = pa.array(draws.chance(share, "labelled", "call", calls["key"]))
+    return facts.select(["call_id", "intent", "sentiment", "product_id", "phone"]).filter(chosen)
 
 
 def list_reviewed(block, wanted):
@@ -298,7 +306,7 @@ TEXTS, CARDS, ORDERS, CALLS = (
 )
 MAKERS = [
     ({"members", "web_accounts"}, TEXTS | ORDERS, list_records),
-    ({"calls"}, CALLS, list_calls),
+    ({"calls", "labelled_calls"}, CALLS, list_calls),
     ({"reviewed"}, CALLS, list_reviewed),
     ({"orders"}, CALLS, list_orders),
     ({"order_lines"}, {"lines"}, list_lines),

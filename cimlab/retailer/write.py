@@ -252,12 +252,30 @@ def write_descriptor(folder, section, infos, plan):
     if section == "truth" and hasattr(core, "make_planted"):
         texts["planted.json"] = json.dumps(core.make_planted(plan["seed"]), ensure_ascii=False, indent=1) + "\n"
     texts |= {
-        "datapackage.json": json.dumps(descriptor, ensure_ascii=False, indent=1) + "\n",
+        "datapackage.json": short_json(descriptor) + "\n",
         "croissant.json": croissant + "\n",
         "README.md": card.write_card(descriptor, truth=section == "truth"),
     }
     for name, text in texts.items():
         write_file(folder / name, text.encode())
+
+
+def short_json(value, depth=0):
+    """Return JSON in which what fits into a line stays in one: a column of a table is a line, not seven.
+
+    Examples
+    --------
+    >>> short_json({"name": "stores", "fields": [1, 2]})
+    '{"name": "stores", "fields": [1, 2]}'
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) + depth <= 240 or not isinstance(value, dict | list):
+        return line
+    inner, pad = depth + 1, "\n" + " " * (depth + 1)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {short_json(item, inner)}" for key, item in value.items()]
+        return "{" + pad + f",{pad}".join(parts) + "\n" + " " * depth + "}"
+    return "[" + pad + f",{pad}".join(short_json(item, inner) for item in value) + "\n" + " " * depth + "]"
 
 
 def complete_resource(resource, info, present):
