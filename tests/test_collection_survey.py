@@ -359,6 +359,22 @@ def test_the_net_promoter_score_by_hand():
             net_promoter_score(pd.Series([5, wrong]))
 
 
+def test_the_net_promoter_score_of_groups():
+    marks = pd.Series([0, 6, 10, 9, 8, None, 10], index=list("abcdefg"))
+    shop = pd.Series(["S1", "S1", "S2", "S2", "S2", "S2", None], index=marks.index, name="shop")
+    found = net_promoter_score(marks, by=shop)
+    assert found.index.name == "shop" and found["n"].to_dict() == {"S1": 2, "S2": 3}
+    for group in ("S1", "S2"):
+        pd.testing.assert_series_equal(found.loc[group], net_promoter_score(marks[shop == group]), check_names=False)
+    weights = pd.Series(range(1, 8), index=marks.index, dtype="float64")
+    weighted = net_promoter_score(marks, weights, by=shop)
+    assert weighted.loc["S2", "score"] == pytest.approx(100 * (3 + 4) / (3 + 4 + 5))
+    alone = net_promoter_score(marks, by=pd.Series(["S1"] * 6 + ["S3"], index=marks.index))
+    assert alone.loc["S3", "n"] == 1 and alone.loc["S3"].drop("n").isna().all()
+    with pytest.raises(ValueError, match="marks and by have different indexes"):
+        net_promoter_score(marks, by=shop.reset_index(drop=True))
+
+
 def test_its_interval_holds_the_truth_as_often_as_it_says(asked):
     marks = asked["q7_recommend"].dropna()
     truth = net_promoter_score(marks)["score"]

@@ -147,7 +147,10 @@ def alpha_if_dropped(items, reverse=(), low=1, high=5):
     return table.rename_axis("question")
 
 
-def net_promoter_score(marks, weights=None, confidence=0.95):
+NPS_COLUMNS = ["score", "standard_error", "low", "high", "promoters", "passives", "detractors", "n"]
+
+
+def net_promoter_score(marks, weights=None, confidence=0.95, by=None):
     """Compute the Net Promoter Score (净推荐值): per cent with 9 or 10, less per cent with 0 to 6.
 
     Parameters
@@ -158,11 +161,15 @@ def net_promoter_score(marks, weights=None, confidence=0.95):
         How much each answer counts, as `post_stratify` or `rake` returns it.
     confidence : float, optional
         How often the interval should hold the score of all.
+    by : pandas.Series, optional
+        The group of each answer, same index; answers without a group are left out.
 
     Returns
     -------
-    pandas.Series
-        score (−100 to 100), standard_error, low, high, promoters, passives, detractors (per cent) and n.
+    pandas.Series or pandas.DataFrame
+        score (−100 to 100), standard_error, low, high, promoters, passives, detractors (per cent) and n (answers).
+        With `by` one row a group; all but n is missing where a group has fewer than two answers. The interval says
+        what chance does, not what those think who did not answer.
 
     Raises
     ------
@@ -172,12 +179,20 @@ def net_promoter_score(marks, weights=None, confidence=0.95):
     References
     ----------
     Reichheld, F. F. (2003). The one number you need to grow. *Harvard Business Review* 81 (12), 46–54.
+    Rocks, B. (2016). Interval estimation for the Net Promoter Score. *The American Statistician* 70 (4), 365–372.
 
     Examples
     --------
-    >>> net_promoter_score(pd.Series([10, 9, 8, 7, 6, 10, None])).round(1)[["score", "low", "high", "n"]].to_dict()
+    >>> marks = pd.Series([10, 9, 8, 7, 6, 10, None])
+    >>> net_promoter_score(marks).round(1)[["score", "low", "high", "n"]].to_dict()
     {'score': 33.3, 'low': -32.0, 'high': 98.7, 'n': 6.0}
+    >>> net_promoter_score(marks, by=pd.Series(["new", "new", "old", "old", "old", "old", "old"])).round(1)["score"]
+    new    100.0
+    old      0.0
+    Name: score, dtype: float64
     """
+    if by is not None:
+        return _score_groups(marks, weights, confidence, by)
     known = marks.dropna().astype("float64")
     if not known.between(0, 10).all():
         raise ValueError(f"A mark must lie between 0 and 10; one is {known[~known.between(0, 10)].iloc[0]:g}")
@@ -195,5 +210,16 @@ def net_promoter_score(marks, weights=None, confidence=0.95):
         *shares,
         len(known),
     ]
-    names = ["score", "standard_error", "low", "high", "promoters", "passives", "detractors", "n"]
-    return pd.Series(numbers, names)
+    return pd.Series(numbers, NPS_COLUMNS)
+
+
+def _score_groups(marks, weights, confidence, by):
+    """Return the Net Promoter Score of each group, one row a group."""
+    if not marks.index.equals(by.index):
+        raise ValueError("marks and by have different indexes: take both from the same table")
+    rows = {}
+    for group, part in marks.groupby(by):
+        few = part.count() < 2  # of one answer no error can be told
+        mine = None if weights is None else weights.loc[part.index]
+        rows[group] = pd.Series({"n": float(part.count())}) if few else net_promoter_score(part, mine, confidence)
+    return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=NPS_COLUMNS).rename_axis(by.name)

@@ -6,7 +6,7 @@ import pandas as pd
 def score_extraction(found, labels, most_classes=12):
     """Compare what was found with the labels: precision, recall and F1 of each field and of each class.
 
-    Precision (精确率): how many of the found values are right. Recall (召回率): how many of the values that are there
+    Precision (查准率): how many of the found values are right. Recall (查全率): how many of the values that are there
     were found. F1: their harmonic mean. A value that was found and is wrong counts against both.
 
     Parameters
