@@ -9,11 +9,15 @@ The names a student types are here; a chapter's module is imported by its name::
 """
 
 __version__ = "0.1.0"
-__all__ = ["describe", "load", "locate", "tables"]
+__all__ = ["describe", "glossary", "load", "locate", "tables"]
 
 
 def __getattr__(name):
     # Lazy, so that `import cimlab` does not wait for pandas.
+    if name == "glossary":
+        from cimlab._terms import glossary
+
+        return glossary
     if name in __all__:
         from cimlab import datasets
 

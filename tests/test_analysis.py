@@ -1,4 +1,4 @@
-"""Chapter 4, compare and correlate: one indicator, several, and what goes together."""
+"""Chapter 5, compare and correlate: one indicator, several, and what goes together."""
 
 import subprocess
 import sys

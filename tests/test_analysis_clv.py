@@ -1,4 +1,4 @@
-"""Chapter 4, customer lifetime value: BG/NBD, Gamma-Gamma, hold-out."""
+"""Chapter 6, customer lifetime value: BG/NBD, Gamma-Gamma, hold-out."""
 
 import numpy as np
 import pandas as pd

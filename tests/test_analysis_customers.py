@@ -1,4 +1,4 @@
-"""Chapter 4, persons: RFM, cohorts, Pareto, loyalty, attention, value, wallet, Net Promoter Score."""
+"""Chapter 6, persons: RFM, cohorts, Pareto, loyalty, attention, value, wallet, Net Promoter Score."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ from cimlab.analysis import (
     estimate_wallet,
     loyalty_summary,
     loyalty_table,
-    net_promoter_score,
     pareto_curve,
     pareto_shares,
     rfm,
@@ -174,7 +173,7 @@ def test_the_retailers_best_fifth_brings_two_thirds(orders):
     assert shares.is_monotonic_increasing and 0.55 < shares[0.20] < 0.75
 
 
-# ---- loyalty, attention, recommendation ------------------------------------------------------------------------------
+# ---- loyalty, attention ----------------------------------------------------------------------------------------------
 
 
 def test_loyalty_by_hand():
@@ -219,18 +218,11 @@ def test_attention_by_hand_and_on_the_web_shop():
     assert seen["days_since"].between(0, 30).all()
 
 
-def test_net_promoter_score():
-    answers = pd.DataFrame({"q7_recommend": [10, 9, 9, 8, 7, 6, 0, None], "gender": ["F"] * 4 + ["M"] * 4})
-    score = net_promoter_score(answers).iloc[0]
-    assert score["answers"] == 7 and score["nps"] == pytest.approx(100 * (3 - 2) / 7)
-    spread = np.std([1, 1, 1, 0, 0, -1, -1]) * 100 / np.sqrt(7)
-    assert score["high"] - score["nps"] == pytest.approx(1.959964 * spread)
-    assert net_promoter_score(answers, by="gender")["nps"].tolist() == pytest.approx([75, -200 / 3])
-    sure = net_promoter_score(pd.DataFrame({"q7_recommend": [10, 10, 9, 0]})).iloc[0]
-    assert sure["high"] == 100, "there is no more than 100"
-    with pytest.raises(ValueError, match="must be from 0 to 10; there is 1 and 11"):
-        net_promoter_score(pd.DataFrame({"q7_recommend": [1, 11]}))
-    assert -100 <= net_promoter_score(load("questionnaire"))["nps"].iloc[0] <= 100
+def test_the_recommendation_score_is_that_of_chapter_2():
+    from cimlab import analysis, collection
+
+    assert analysis.net_promoter_score is collection.net_promoter_score
+    assert "net_promoter_score" in analysis.__all__
 
 
 # ---- value -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Chapter 4, enterprises: business, operating and credit situation, ageing, score and terms."""
+"""Chapter 7, enterprises: business, operating and credit situation, ageing, score and terms, and the test in time."""
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from cimlab.analysis import (
     credit_situation,
     credit_terms,
     operating_situation,
+    paid_after,
+    score_on,
+    terms_profit,
 )
 from cimlab.retailer import read_truth
 
@@ -140,15 +143,49 @@ def test_terms_by_hand():
     assert credit_terms(scored.assign(monthly=1.0), "monthly", two)["grade"].tolist()[:4] == ["yes"] * 3 + ["no"]
 
 
+def test_a_score_knows_no_more_than_its_day():
+    later = BOOK.assign(paid_on=BOOK["paid_on"].fillna(pd.Timestamp("2026-07-15")), paid=BOOK["amount"])
+    later = pd.concat([later, orders(("E1", "2026-06-20", 0, 9000.0, "2026-07-01", 9000.0))])
+    years = pd.concat([YEARS, YEARS.tail(1).assign(year=2026, profit=-500.0)])
+    for day, year in [("2025-04-29", 2023), ("2025-04-30", 2024), ("2026-05-31", 2025)]:
+        known = score_on(later.assign(ordered_on=later["ordered_on"] - pd.Timedelta(days=500)), years, day)
+        assert known.set_index("enterprise_id").loc["E1", "year"] == year
+    changed = score_on(later, years, "2026-05-31")
+    seen = later.assign(paid=later["paid"].where(later["paid_on"] <= "2026-05-31", 0.0))
+    pd.testing.assert_frame_equal(changed, score_on(seen, YEARS, "2026-05-31"))
+    none = score_on(BOOK, YEARS, "2026-05-31", statement_days=9999)
+    assert none["year"].isna().all() and none["known"].max() == pytest.approx(0.65)
+
+
+def test_what_came_after_by_hand():
+    book = orders(
+        ("E1", "2025-06-30", 30, 100.0, None, 0.0),  # placed on the day of the score: belongs to before
+        ("E1", "2025-07-01", 30, 100.0, "2025-09-30", 60.0),
+        ("E1", "2026-03-02", 29, 50.0, None, 0.0),  # due on 31 March, 91 days before the end
+        ("E1", "2026-03-02", 30, 70.0, None, 0.0),  # due on 1 April, 90 days: too young to be lost
+        ("E2", "2025-08-01", 0, 30.0, "2026-07-05", 30.0),  # paid after the end
+    )
+    table = paid_after(book, "2025-06-30", "2026-06-30")
+    assert table.to_numpy().tolist() == [["E1", 2, 150, 90], ["E2", 1, 30, 30]]
+    assert paid_after(book, "2026-06-01", "2026-06-30").empty
+
+
+def test_the_cost_of_both_errors_by_hand():
+    tested = pd.DataFrame({"score": [90, 60, 40, 80, np.nan], "known": [1, 1, 1, 0.4, np.nan]})
+    tested = tested.assign(sold=[1000.0, 500.0, 400.0, 300.0, 200.0], lost=[0.0, 200.0, 0.0, 0.0, 0.0])
+    table = terms_profit(tested, 0.2, [0, 50, 95])
+    assert table["yes"].tolist() == [3, 2, 0], "who is hardly known, or not at all, gets no terms"
+    assert table["wrong_yes"].tolist() == [1, 1, 0] and table["wrong_no"].tolist() == [2, 3, 4]
+    assert table["lost"].tolist() == [200, 200, 0] and table["forgone"].tolist() == [100, 180, 380]
+    assert table["profit"].tolist() == [200 - 100 + 80, 200 - 100, 0]
+    stay = terms_profit(tested, 0.2, [50], stay=0.5)
+    assert stay["profit"].iloc[0] == 100 + 0.5 * 180 and stay["forgone"].iloc[0] == 90
+    assert terms_profit(tested, 0.2)["threshold"].tolist() == list(range(0, 100, 5))
+    with pytest.raises(ValueError, match="the table of tested firms has no column lost"):
+        terms_profit(tested.drop(columns="lost"), 0.2)
+
+
 # ---- Xudong ----------------------------------------------------------------------------------------------------------
-
-
-def scores(book, years, day, firm):
-    """Score each firm as one could have done on that day: with the statements of the year before."""
-    last = years[years["year"] < pd.Timestamp(day).year]
-    ratios = business_situation(last, firm).merge(operating_situation(last, firm), on=[firm, "year"])
-    ratios = ratios[ratios["year"] == pd.Timestamp(day).year - 1]
-    return credit_score(credit_situation(book, day, firm).merge(ratios, on=firm, how="left"))
 
 
 def separation(better, worse):
@@ -183,7 +220,7 @@ def known():
 
 def test_xudong_the_score_separates_how_firms_pay(known):
     book, years, payment = known
-    table = scores(book, years, "2026-06-30", "firm_id")
+    table = score_on(book, years, "2026-06-30", "firm_id")
     by_class = dict(list(table.groupby(table["firm_id"].map(payment))["score"]))
     means = [by_class[name].mean() for name in ("prompt", "slow", "late", "defaults")]
     assert means == sorted(means, reverse=True), means
@@ -197,12 +234,25 @@ def test_xudong_the_score_separates_how_firms_pay(known):
 
 
 def test_xudong_the_score_of_last_year_foresees_who_pays(known):
-    """The fair test: scored on what was known in June 2025, judged by the orders after that."""
+    """The fair test: scored on what was known in June 2025, judged by the orders after that; today's score cheats."""
     book, years, _ = known
-    table = scores(book, years, "2025-06-30", "firm_id").dropna(subset="score").set_index("firm_id")
-    later = book[(book["ordered_on"] > "2025-06-30") & (book["due_on"] < "2026-06-30")]
-    sums = later.assign(open=later["amount"] - later["paid"]).groupby("firm_id")[["amount", "open"]].sum()
-    bad = (sums["open"] / sums["amount"]).reindex(table.index).dropna() > 0.1
-    known_scores = table.loc[bad.index, "score"]
-    assert bad.sum() >= 8
-    assert separation(known_scores[~bad], known_scores[bad]) > 0.75
+    outcome = paid_after(book, "2025-06-30", "2026-06-30", "firm_id").set_index("firm_id")
+    bad = outcome["lost"] > 0.2 * outcome["sold"]
+    assert bad.sum() >= 4
+    honest, leaky = (
+        score_on(book, years, day, "firm_id").set_index("firm_id")["score"].reindex(bad.index).dropna()
+        for day in ("2025-06-30", "2026-06-30")
+    )
+    found = [
+        separation(points[~bad.reindex(points.index)], points[bad.reindex(points.index)]) for points in (honest, leaky)
+    ]
+    assert 0.7 < found[0] < found[1]
+
+
+def test_xudong_a_strict_threshold_costs_more_than_it_saves(known):
+    book, years, _ = known
+    score = score_on(book, years, "2025-06-30", "firm_id")[["firm_id", "score", "known"]]
+    tested = paid_after(book, "2025-06-30", "2026-06-30", "firm_id").merge(score, on="firm_id", how="left")
+    for stay in (0, 0.5, 0.8):
+        profit = terms_profit(tested, 0.22, stay=stay).set_index("threshold")["profit"]
+        assert profit.idxmax() < 80 and profit[95] < profit[80]

@@ -1,4 +1,4 @@
-"""Chapter 4 on data that nobody here made: published parameters, certified numbers, and an independent SQL."""
+"""Chapters 5 and 6 on data that nobody here made: published parameters, certified numbers, and an independent SQL."""
 
 import duckdb
 import numpy as np

@@ -1,4 +1,4 @@
-"""Chapter 4, predict: by experience, analogy, inertia and relation."""
+"""Chapter 5, predict: by experience, analogy, inertia and relation."""
 
 import numpy as np
 import pandas as pd

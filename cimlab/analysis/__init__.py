@@ -1,4 +1,4 @@
-"""Chapter 4, analyse customer information (客户信息分析).
+"""Chapters 5 to 7, analyse customer information (客户信息分析).
 
 The three families of methods, what is measured on persons, and what on enterprises, each a small module::
 
@@ -13,13 +13,15 @@ The three families of methods, what is measured on persons, and what on enterpri
     recency        recency, frequency, monetary value (RFM)
     cohorts        who came together, who stays (同期群)
     concentration  how much the best bring (帕累托)
-    loyalty        tenure, repeat purchases, share of visits; attention in the web shop; Net Promoter Score (忠诚度)
+    loyalty        tenure, repeat purchases, share of visits; attention in the web shop (忠诚度、关注度)
     value          profit of a customer, value matrix, share of wallet (客户价值)
     purchases      BG/NBD: who still buys, how often, and the hold-out that judges it
     lifetime       Gamma-Gamma and customer lifetime value (客户终身价值)
 
     firms          business and operating situation of an enterprise (经营状况、运营状况)
     credit         how an enterprise pays, ageing, a credit score and terms (信用状况)
+
+    presenting     a dashboard, and a report of one page (分析结果的呈现)
 
 Every name below can be imported from here: ``from cimlab.analysis import rfm``.
 """
@@ -44,7 +46,7 @@ _HOME = {
     "recency": ["RFM_SEGMENTS", "rfm", "rfm_octants", "rfm_scores", "rfm_segments"],
     "cohorts": ["cohort_counts", "cohort_table"],
     "concentration": ["pareto_curve", "pareto_shares"],
-    "loyalty": ["attention_table", "loyalty_summary", "loyalty_table", "net_promoter_score"],
+    "loyalty": ["attention_table", "loyalty_summary", "loyalty_table"],
     "value": ["estimate_wallet", "share_of_wallet", "value_matrix", "value_table"],
     "purchases": [
         "clv_summary",
@@ -56,16 +58,28 @@ _HOME = {
     ],
     "lifetime": ["customer_lifetime_value", "expected_average_value", "fit_gamma_gamma"],
     "firms": ["business_situation", "operating_situation"],
-    "credit": ["CREDIT_POINTS", "CREDIT_TERMS", "ageing_table", "credit_score", "credit_situation", "credit_terms"],
+    "credit": [
+        "CREDIT_POINTS",
+        "CREDIT_TERMS",
+        "ageing_table",
+        "credit_score",
+        "credit_situation",
+        "credit_terms",
+        "paid_after",
+        "score_on",
+        "terms_profit",
+    ],
+    "presenting": ["dashboard", "show_report", "write_report"],
 }
-_WHERE = {name: module for module, names in _HOME.items() for name in names}
+_WHERE = {name: f"cimlab.analysis.{module}" for module, names in _HOME.items() for name in names}
+_WHERE["net_promoter_score"] = "cimlab.collection"  # chapter 2 asks the question, this chapter reads the answers
 __all__ = sorted(_WHERE)
 
 
 def __getattr__(name):
     # Lazy: who only counts cohorts does not wait for the libraries of the forecasts to load.
     if name in _WHERE:
-        return getattr(importlib.import_module(f"cimlab.analysis.{_WHERE[name]}"), name)
+        return getattr(importlib.import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'cimlab.analysis' has no attribute {name!r}; it has: {', '.join(__all__)}")
 
 

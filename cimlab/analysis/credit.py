@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from cimlab.analysis.columns import need
+from cimlab.analysis.firms import business_situation, operating_situation
 
 # Points of the credit score: the value that gets none, the value that gets all, and the weight. They are chosen, as in
 # the credit manual of a small firm: how a firm paid us counts for two thirds, what its statements say for one third.
@@ -245,6 +246,144 @@ def credit_terms(scored, monthly, terms=None, least_known=0.5):
         grade[values["score"].ge(rung["from"]) & values["known"].ge(least_known)] = name
     days, months = grade.map(ladder["terms_days"]).astype("int64"), grade.map(ladder["months"])
     return scored.assign(grade=grade, terms_days=days, credit_limit=months * values[monthly])
+
+
+def score_on(orders, years, as_of, firm="enterprise_id", statement_days=120, points=None):
+    """Score each firm as one could have done on a day of the past (当日可知的评分).
+
+    A payment after that day is none yet, and the statement of a year is not known before it was handed in. A score that
+    may see more is tested on its own answers (leakage, 数据泄漏).
+
+    Parameters
+    ----------
+    orders, firm
+        As for `credit_situation`.
+    years : pandas.DataFrame
+        As for `business_situation` and `operating_situation`.
+    as_of : datetime.date or str
+        The day on which the score is made.
+    statement_days : int
+        Days from the end of a year until its statement is there (120: four months, as for firms listed in China).
+    points : dict, optional
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per firm that had ordered by then: `credit_situation`, the ratios of the last year that was known, and
+        `score` and `known` of `credit_score`.
+
+    References
+    ----------
+    Anderson (2007): a scorecard is built on what is known at the time of the decision, and judged by what comes after.
+
+    Examples
+    --------
+    >>> days = {"ordered_on": "2025-01-01", "due_on": "2025-01-31", "paid_on": "2025-01-20"}
+    >>> orders = pd.DataFrame({"enterprise_id": ["E1"], "amount": [300.0], "paid": [300.0]})
+    >>> orders = orders.assign(**{name: pd.Timestamp(day) for name, day in days.items()})
+    >>> years = pd.DataFrame({"enterprise_id": ["E1", "E1"], "year": [2023, 2024]})
+    >>> amounts = ["employees", "revenue", "profit", "assets", "current_assets", "inventory", "receivables"]
+    >>> for name in [*amounts, "liabilities", "current_liabilities", "equity"]:
+    ...     years[name] = [100.0, 100.0]
+    >>> [int(score_on(orders, years, day)["year"].iloc[0]) for day in ("2025-03-31", "2025-06-30")]
+    [2023, 2024]
+    """
+    ends = pd.to_datetime(years["year"].astype("str") + "-12-31")
+    seen = years[ends + pd.Timedelta(days=statement_days) <= pd.Timestamp(as_of)]
+    ratios = business_situation(seen, firm).merge(operating_situation(seen, firm), on=[firm, "year"])
+    last = ratios.groupby(firm, as_index=False).tail(1)
+    return credit_score(credit_situation(orders, as_of, firm).merge(last, on=firm, how="left"), points)
+
+
+def paid_after(orders, as_of, until, firm="enterprise_id", default_after=90):
+    """Measure what came of the orders that were placed after a day: the outcome of a back-test (回测结果).
+
+    Only orders count that were due more than `default_after` days before `until`: what is open of them then is lost.
+
+    Parameters
+    ----------
+    orders, firm
+        As for `credit_situation`; `paid` as it stood on the day `until`.
+    as_of : datetime.date or str
+        The day of the score; orders after it count.
+    until : datetime.date or str
+        The last day that the table knows of.
+    default_after : int
+        Days past due from which on an open amount counts as lost.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per firm that ordered: `firm`, orders, sold and lost (CNY).
+
+    Examples
+    --------
+    >>> orders = pd.DataFrame({"enterprise_id": ["E1"] * 3, "amount": [300.0, 100.0, 50.0], "paid": [300.0, 20.0, 0.0],
+    ...                        "ordered_on": pd.to_datetime(["2025-07-01", "2025-08-01", "2026-05-01"]),
+    ...                        "due_on": pd.to_datetime(["2025-07-31", "2025-08-31", "2026-05-31"]),
+    ...                        "paid_on": pd.to_datetime(["2025-08-20", "2025-09-01", None])})
+    >>> paid_after(orders, as_of="2025-06-30", until="2026-06-30")
+      enterprise_id  orders   sold  lost
+    0            E1       2  400.0  80.0
+    """
+    known = _known(orders, until, [firm])
+    ripe = known["due_on"] < pd.Timestamp(until).normalize() - pd.Timedelta(days=default_after)
+    later = known[(known["ordered_on"] > pd.Timestamp(as_of)) & ripe]
+    return later.groupby(firm, as_index=False).agg(
+        orders=("amount", "size"), sold=("amount", "sum"), lost=("open", "sum")
+    )
+
+
+def terms_profit(tested, margin, thresholds=range(0, 100, 5), stay=0.0, least_known=0.5):
+    """Work out what a rule "terms from this score on" would have earned, for each threshold (评分门槛的盈亏).
+
+    A firm with terms earns the margin on what it was sold, less what it did not pay; one without terms the margin on
+    the part that it still buys, paid in advance. A *wrong yes* is a firm with terms that cost more than it earned, a
+    *wrong no* one without terms that would have earned.
+
+    Parameters
+    ----------
+    tested : pandas.DataFrame
+        One row per firm: score and known, as they stood before; sold and lost (CNY), as `paid_after` returns them.
+    margin : float
+        Part of the price that is left when the goods are paid for (0 to 1).
+    thresholds : iterable of float
+    stay : float
+        Part of the sales that stays if a firm must pay in advance (0 to 1). No table knows it: assume, and try others.
+    least_known : float
+        As in `credit_terms`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per threshold: threshold, yes (firms with terms), wrong_yes, wrong_no, lost (CNY, of the firms with
+        terms), forgone (CNY of margin, of the wrong no), profit (CNY).
+
+    References
+    ----------
+    Anderson (2007): the cut-off of a scorecard follows from the cost of the two errors.
+
+    Examples
+    --------
+    >>> tested = pd.DataFrame({"score": [90.0, 60.0, 20.0], "known": [1.0, 1.0, 1.0], "sold": [1000.0] * 3,
+    ...                        "lost": [0.0, 100.0, 600.0]})
+    >>> terms_profit(tested, margin=0.2, thresholds=[0, 50, 80])
+       threshold  yes  wrong_yes  wrong_no   lost  forgone  profit
+    0          0    3          1         0  700.0      0.0  -100.0
+    1         50    2          0         0  100.0      0.0   300.0
+    2         80    1          0         1    0.0    200.0   200.0
+    """
+    values = need(tested, ["score", "known", "sold", "lost"], "table of tested firms")
+    gain, earned = margin * values["sold"], margin * values["sold"] - values["lost"]
+    rows = []
+    for threshold in thresholds:
+        yes = values["score"].ge(threshold) & values["known"].ge(least_known)
+        wrong_no = ~yes & (earned > 0)
+        row = {"threshold": threshold, "yes": yes.sum(), "wrong_yes": (yes & (earned < 0)).sum()}
+        row |= {"wrong_no": wrong_no.sum(), "lost": values["lost"][yes].sum()}
+        row |= {"forgone": (1 - stay) * gain[wrong_no].sum(), "profit": earned[yes].sum() + stay * gain[~yes].sum()}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _known(orders, as_of, columns):

@@ -1,8 +1,5 @@
-"""Loyalty, attention and the will to recommend (忠诚度、关注度、净推荐值)."""
+"""Loyalty and attention (忠诚度、关注度)."""
 
-from statistics import NormalDist
-
-import numpy as np
 import pandas as pd
 
 from cimlab.analysis.columns import need, orders_until
@@ -149,54 +146,3 @@ def attention_table(events, as_of, customer="customer_id"):
     )
     table["days_since"] = (day - table.pop("last").dt.normalize()).dt.days
     return table.reset_index()
-
-
-def net_promoter_score(answers, score="q7_recommend", by=None, confidence=0.95):
-    """Work out the Net Promoter Score (净推荐值): promoters (9, 10) less detractors (0 to 6), in points of 100.
-
-    Parameters
-    ----------
-    answers : pandas.DataFrame
-        One row per answer.
-    score : str
-        Column with the answer, 0 to 10; missing answers are left out.
-    by : str, optional
-        Column of groups; one row for all if not given.
-    confidence : float
-        Of the interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Per group: answers, promoters, passives, detractors (parts), nps (-100 to 100), low, high. The interval says
-        what chance does; it does not say what those think who did not answer.
-
-    Raises
-    ------
-    ValueError
-        An answer is not from 0 to 10.
-
-    References
-    ----------
-    Reichheld, F. (2003). The one number you need to grow. Harvard Business Review, December 2003.
-    Rocks, B. (2016). Interval estimation for the Net Promoter Score. The American Statistician 70(4).
-
-    Examples
-    --------
-    >>> net_promoter_score(pd.DataFrame({"q7_recommend": [10, 9, 9, 8, 6]})).round(1)
-       answers  promoters  passives  detractors   nps   low   high
-    0        5        0.6       0.2         0.2  40.0 -30.1  100.0
-    """
-    given = need(answers, [score] if by is None else [score, by], "table of answers").dropna()
-    if not given[score].between(0, 10).all():
-        raise ValueError(f"{score} must be from 0 to 10; there is {given[score].min()} and {given[score].max()}")
-    given["points"] = np.where(given[score] >= 9, 1, np.where(given[score] <= 6, -1, 0))
-    grouped = given.groupby(pd.Series(0, index=given.index) if by is None else by)["points"]
-    table = pd.DataFrame({"answers": grouped.size()})
-    for name, points in {"promoters": 1, "passives": 0, "detractors": -1}.items():
-        table[name] = grouped.agg(lambda values, points=points: (values == points).mean())
-    table["nps"] = 100 * (table["promoters"] - table["detractors"])
-    variance = table["promoters"] + table["detractors"] - (table["nps"] / 100) ** 2
-    reach = 100 * NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(variance / table["answers"])
-    table = table.assign(low=(table["nps"] - reach).clip(lower=-100), high=(table["nps"] + reach).clip(upper=100))
-    return table.reset_index(drop=by is None)
