@@ -16,6 +16,7 @@ from fontTools.ttLib import TTFont
 from matplotlib import colors, font_manager
 
 from cimlab import plots
+from cimlab.plots.style import ink, luminance
 
 ROOT = Path(__file__).parents[1]
 PAIRS = itertools.product(range(0xB0, 0xF8), range(0xA1, 0xFF))
@@ -184,3 +185,7 @@ def test_the_font_can_be_made_again(tmp_path):
     made, there = TTFont(tmp_path / "font.otf"), TTFont(plots.FONT_FILE)
     assert set(made.getBestCmap()) == set(there.getBestCmap())
     assert [str(name) for name in made["name"].names] == [str(name) for name in there["name"].names]
+
+
+def test_the_ink_of_each_colour_can_be_read_on_white():
+    assert min(1.05 / (luminance(ink(color)) + 0.05) for color in plots.PALETTE) >= 4.5
