@@ -134,7 +134,7 @@ def test_bad_rows_keep_the_whole_file_out_unless_told_otherwise(engine, fill_in)
     path = fill_in(GOOD, OTHER | {"phone": "1740"}, {"name": "王军"})
     report = import_workbook(engine, path, "customer_file").iloc[0]
     assert report[["rows", "good", "bad", "loaded"]].tolist() == [3, 2, 1, 0]
-    assert report["message"] == "1 rows need mending (see check_workbook); nothing loaded."
+    assert report["message"] == "1 row needs mending (see check_workbook); nothing loaded."
     assert len(read_table(engine, "customer_file")) == 0
     report = import_workbook(engine, path, "customer_file", accept_good_rows=True).iloc[0]
     assert report["loaded"] == 2 and len(read_table(engine, "customer_file")) == 2

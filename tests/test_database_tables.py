@@ -22,6 +22,7 @@ from cimlab.database import (
     link_records,
     make_customer_file,
     make_enterprise_file,
+    make_enterprise_transactions,
     make_transactions,
     merge_records,
     query_plan,
@@ -205,9 +206,42 @@ def test_xudong_from_records_to_base(engine):
         transactions=transactions,
         transaction_lines=load("order_lines"),
         enterprise_file=enterprises,
+        enterprise_transactions=make_enterprise_transactions(load("enterprise_orders"), firm_clusters),
     ).set_index("table")["rows"]
+    bills = read_table(engine, "enterprise_transactions")
+    assert bills["amount"].sum() == pytest.approx(load("enterprise_orders")["amount"].sum())
+    assert bills["due_on"].notna().all() and bills["paid_on"].isna().any()
     assert done["transactions"] == len(orders) and done["customer_file"] == len(customers)
     back = read_table(engine, "transactions")
     assert back["amount"].sum() == pytest.approx(orders["amount"].sum())
     assert set(lineage["customer_id"]) >= kept
     assert read_table(engine, "customer_file")["tier"].value_counts().index[0] == "basic"
+
+
+BILL = {"b2b_order_id": "B1", "enterprise_id": "E0X", "ordered_on": "2026-01-31", "amount": 950.0, "terms_days": 30,
+        "due_on": "2026-03-02", "paid_on": None, "paid": 0.0}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"amount": -1.0}, "amount"),
+        ({"terms_days": -1}, "terms_days"),
+        ({"paid": -0.01}, "paid"),
+        ({"paid": 950.02}, "paid"),
+        ({"due_on": "2026-01-30"}, "due_on"),
+    ],
+)
+def test_a_wrong_bill_is_refused(engine, changes, rule):
+    firm = pd.DataFrame({"enterprise_id": ["E0001"], "name": ["旭东食品"], "updated_on": ["2026-06-30"]})
+    fill_database(engine, enterprise_file=firm)
+    clusters = pd.DataFrame({"record_id": ["E0X"], "customer_id": ["K000001"]})
+    good = make_enterprise_transactions(rows(BILL, paid=950.0, paid_on="2026-03-01"), clusters)
+    assert fill_database(engine, enterprise_transactions=good)["rows"].tolist() == [1]
+    bad = make_enterprise_transactions(rows(BILL, b2b_order_id="B2", **changes), clusters)
+    with pytest.raises(ValueError, match=f"breaks the rule ck_enterprise_transactions_{rule}"):
+        fill_database(engine, enterprise_transactions=bad)
+    with pytest.raises(ValueError, match="FOREIGN KEY"):
+        fill_database(engine, enterprise_transactions=good.assign(order_id="B3", enterprise_id="E0009"))
+    with pytest.raises(ValueError, match="1 orders refer to a record without a firm, the first to 'E0X'"):
+        make_enterprise_transactions(rows(BILL), clusters.assign(record_id="E0Y"))

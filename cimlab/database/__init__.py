@@ -1,13 +1,16 @@
-"""Chapter 3, build and keep the customer database (客户数据库的建立与维护).
+"""Chapters 3 and 4, build and keep the customer database (客户数据库的建立与维护).
 
-The five steps of the chapter, each a small module::
+The steps of the two chapters, each a small module::
 
     extract       collect the records of all channels in one table
     standardise   one way to write a name, a phone, a date, an address
+    repair        mend what is wrong and fill what is missing, where one reading is left
+    plans         how a database finds a row, with an index and without
     match         find the records of one person: block, compare, weigh, link, cluster
     merge         one row per customer, with the origin of each value
-    tables        the customer file, the roster, the transactions; indexes and query plans
+    tables        the customer file, the roster, the transactions, for people and for firms
     importing     a template, filled in and checked, nothing half-loaded
+    view          one customer as sales, service and marketing see him
     upkeep        update, verify, back up, restore, and prove the restore
 
 Every name below can be imported from here: ``from cimlab.database import link_records``.
@@ -30,6 +33,8 @@ _HOME = {
         "standardise_records",
         "standardise_sizes",
     ],
+    "repair": ["repair_missing", "repair_typed", "repair_values"],
+    "plans": ["query_plan"],
     "match": ["candidate_pairs", "compare_pairs", "match_weights"],
     "linkage": ["CUSTOMER_BLOCKS", "CUSTOMER_FIELDS", "link_records"],
     "cluster": ["cluster_pairs", "find_conflicts"],
@@ -40,11 +45,12 @@ _HOME = {
         "fill_database",
         "make_customer_file",
         "make_enterprise_file",
+        "make_enterprise_transactions",
         "make_transactions",
         "open_history",
-        "query_plan",
         "read_table",
     ],
+    "view": ["single_customer_view"],
     "validation": ["customer_rules", "enterprise_rules", "validate"],
     "forms": ["write_template"],
     "importing": ["check_workbook", "import_workbook"],

@@ -20,7 +20,7 @@ ENTERPRISE_RULES = {
 
 INDUSTRIES = {
     "餐饮": "catering", "教育": "education", "培训": "education", "科技": "technology", "物业": "property",
-    "商贸": "trade", "贸易": "trade", "酒店": "hotel", "医疗": "health", "健康": "health",
+    "商贸": "trade", "贸易": "trade", "酒店": "hotel", "医疗": "health", "健康": "health", "制造": "manufacturing",
 }  # fmt: skip
 LEGAL_FORM = re.compile(r"(股份有限公司|有限责任公司|有限公司|分公司|总公司|公司|集团)+$")
 

@@ -129,7 +129,8 @@ def import_workbook(engine, path, table, accept_good_rows=False, on=None):
     if len(load):
         fill_database(engine, **{table: _with_assigned(load, table, engine, on)})
     if bad:
-        message = f"{bad} rows need mending (see check_workbook); {len(load) or 'nothing'} loaded."
+        rows = "1 row needs" if bad == 1 else f"{bad} rows need"
+        message = f"{rows} mending (see check_workbook); {len(load) or 'nothing'} loaded."
     else:
         message = f"All {len(load)} rows loaded." if len(load) else "Nothing to load: no row is filled in."
     report = {"file": Path(path).name, "table": table, "rows": len(good) + bad, "good": len(good), "bad": bad}

@@ -175,6 +175,25 @@ ENTERPRISE_FILE = Table(
     CheckConstraint("contact_phone LIKE '+%' AND length(contact_phone) BETWEEN 8 AND 16", name="contact_phone"),
 )
 
+# 客户交易记录表 of enterprise customers: one row per order, with the terms and what was paid
+ENTERPRISE_TRANSACTIONS = Table(
+    "enterprise_transactions",
+    BASE,
+    Column("order_id", String(20), primary_key=True),
+    Column("enterprise_id", ForeignKey("enterprise_file.enterprise_id"), nullable=False, index=True),
+    Column("ordered_on", Date, nullable=False),
+    Column("category", String(60)),
+    Column("amount", Float, nullable=False),
+    Column("terms_days", Integer, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("paid_on", Date),  # empty: not paid yet
+    Column("paid", Float, nullable=False),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("terms_days >= 0", name="terms_days"),
+    CheckConstraint("paid >= 0 AND paid <= amount + 0.005", name="paid"),
+    CheckConstraint("due_on >= ordered_on", name="due_on"),
+)
+
 # 电子客户名册: one line per customer, to find somebody by eye; a view, so that it can never disagree with the file
 ROSTERS = {
     "customer_roster": "SELECT customer_id, name, gender, phone, city, tier FROM customer_file",

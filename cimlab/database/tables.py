@@ -1,4 +1,4 @@
-"""Step 4, make the tables, and step 2, index: make, fill, read a customer database and see how it finds a row."""
+"""Step 4, make the tables (建表): make, fill and read a customer database."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -111,7 +111,7 @@ def make_enterprise_file(enterprises):
     >>> make_enterprise_file(merged).iloc[0, :2].tolist()
     ['E0001', '旭东食品']
     """
-    numbers = enterprises["customer_id"].str[1:].astype("int64").map("E{:04d}".format).astype("str")
+    numbers = _enterprise_ids(enterprises["customer_id"])
     rows = enterprises.assign(enterprise_id=numbers, updated_on=enterprises["updated_at"].dt.normalize())
     return rows[[column.name for column in BASE.tables["enterprise_file"].columns if column.name in rows]]
 
@@ -149,6 +149,42 @@ def make_transactions(orders, clusters):
         raise ValueError(f"{len(lost)} orders refer to a record without a customer, the first to {lost.iloc[0]!r}")
     columns = ["order_id", "customer_id", "channel", "store_id", "ordered_at", "amount"]
     return orders.assign(customer_id=customer.astype("str"))[columns]
+
+
+def make_enterprise_transactions(orders, clusters):
+    """Turn orders of enterprises into transactions: the firm instead of the salesman's or the exhibition's record.
+
+    Parameters
+    ----------
+    orders : pandas.DataFrame
+        b2b_order_id, enterprise_id, ordered_on, category, amount, terms_days, due_on, paid_on, paid (table
+        ``enterprise_orders``).
+    clusters : pandas.DataFrame
+        record_id, customer_id of the enterprise records, as returned by `cluster_pairs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of enterprise_transactions; order_id is the b2b_order_id.
+
+    Raises
+    ------
+    ValueError
+        An order refers to a record that has no firm.
+
+    Examples
+    --------
+    >>> orders = pd.DataFrame({"b2b_order_id": ["B1"], "enterprise_id": ["E0X"], "amount": [950.0], "paid": [0.0]})
+    >>> make_enterprise_transactions(orders, pd.DataFrame({"record_id": ["E0X"], "customer_id": ["K000001"]}))
+      order_id enterprise_id  amount  paid
+    0       B1         E0001   950.0   0.0
+    """
+    firm = orders["enterprise_id"].map(clusters.set_index("record_id")["customer_id"])
+    lost = orders.loc[firm.isna(), "enterprise_id"]
+    if len(lost):
+        raise ValueError(f"{len(lost)} orders refer to a record without a firm, the first to {lost.iloc[0]!r}")
+    rows = orders.rename(columns={"b2b_order_id": "order_id"}).assign(enterprise_id=_enterprise_ids(firm))
+    return rows[[column.name for column in BASE.tables["enterprise_transactions"].columns if column.name in rows]]
 
 
 def fill_database(engine, **frames):
@@ -263,50 +299,6 @@ def read_table(engine, name):
     return frame
 
 
-def query_plan(engine, sql):
-    """Ask SQLite how it will find the rows of a query, and say it in plain words.
-
-    Parameters
-    ----------
-    engine : sqlalchemy.Engine
-        A SQLite database.
-    sql : str
-        One query, without the word EXPLAIN.
-
-    Returns
-    -------
-    pandas.DataFrame
-        step, plan (SQLite's words), meaning.
-
-    Raises
-    ------
-    ValueError
-        The database is not SQLite, or the query cannot be read.
-
-    References
-    ----------
-    SQLite, EXPLAIN QUERY PLAN, https://sqlite.org/eqp.html.
-
-    Examples
-    --------
-    >>> engine = create_database(":memory:")
-    >>> query_plan(engine, "SELECT * FROM transactions WHERE customer_id = 'K000001'")["meaning"][0]
-    'looks up the rows of transactions by the index ix_transactions_customer_id'
-    >>> query_plan(engine, "SELECT * FROM transactions WHERE amount > 100")["meaning"][0]
-    'reads the whole table transactions, row by row'
-    >>> engine.dispose()
-    """
-    if engine.dialect.name != "sqlite":
-        raise ValueError(f"query_plan reads the plans of SQLite; this is {engine.dialect.name}: use EXPLAIN there")
-    try:
-        with engine.connect() as connection:
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
-    except DatabaseError as error:
-        raise ValueError(f"SQLite cannot read the query: {error.orig}") from error
-    rows = [{"step": i + 1, "plan": row[3], "meaning": _plain_words(row[3])} for i, row in enumerate(plan)]
-    return pd.DataFrame(rows, columns=["step", "plan", "meaning"])
-
-
 def to_rows(frame, table):
     """Turn a DataFrame into the rows that SQLAlchemy takes: plain Python values, None for missing.
 
@@ -323,6 +315,10 @@ def to_rows(frame, table):
         )
     columns = {name: [_plain(value, table.columns[name].type) for value in frame[name]] for name in frame.columns}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _enterprise_ids(cluster_numbers):
+    return cluster_numbers.str[1:].astype("int64").map("E{:04d}".format).astype("str")
 
 
 def _plain(value, kind):
@@ -351,19 +347,3 @@ def _first_bad_row(engine, batches):
                         f"{table.name}, row {number} ({who}) {breaks}. Nothing was loaded: mend the row and load again"
                     )
     return None
-
-
-def _plain_words(plan):
-    words = plan.split()
-    if plan.startswith("SEARCH") and "USING" in words:
-        if "PRIMARY" in words or "sqlite_autoindex" in plan:
-            return f"looks up the rows of {words[1]} by the primary key or a unique column"
-        index = words[words.index("INDEX") + 1] if "INDEX" in words else "key"
-        return f"looks up the rows of {words[1]} by the index {index}"
-    if plan.startswith("SCAN") and "INDEX" in words:
-        return f"reads the whole index {words[words.index('INDEX') + 1]} of {words[1]}, row by row"
-    if plan.startswith("SCAN"):
-        return f"reads the whole table {words[1]}, row by row"
-    if plan.startswith("USE TEMP B-TREE"):
-        return f"sorts the rows for {' '.join(words[4:])}"
-    return plan.lower()

@@ -52,6 +52,7 @@ def lab_server(course, tmp_path_factory):
         "USERPROFILE": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
     }
+    environment.pop("MPLBACKEND", None)  # set for the tests; with it the notebooks would show no pictures
     environment |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_DATA_DIR": str(home / "data")}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0"]
     with log.open("w", encoding="utf-8") as stream:
