@@ -22,10 +22,10 @@ import pytest
 
 import cimlab
 from cimlab.__main__ import main
-from cimlab.retailer import block, edition, purchases, read_truth
+from cimlab.retailer import block, edition, people, purchases, read_truth
 from cimlab.retailer.draws import FOLDER, ONE, Draws, quantile_tables, read_settings, split_entries
 from cimlab.retailer.people import emails, make_people
-from cimlab.retailer.world import id_text, make_world
+from cimlab.retailer.world import id_text, join_texts, make_world
 
 ROOT = Path(__file__).parents[1]
 
@@ -176,14 +176,49 @@ def test_a_table_alone_is_the_same_as_with_all_others(whole):
 
 def test_compiled_code_gives_the_same_bits(monkeypatch):
     pytest.importorskip("numba", reason="the accelerator (pip install 'cimlab[fast]') is not installed")
+    from cimlab.retailer import compiled
+
     world, results = make_world(3), []
     for limit in (10**9, 1):
         monkeypatch.setattr(purchases, "WORTH_COMPILING", limit)
-        results.append(block.make_block(world, 0, 3000, {"cards", "lines", "orders"}))
-    for part in ("orders", "lines"):
+        results.append(block.make_block(world, 0, 3000, {"texts", "cards", "lines", "orders"}))
+    assert max(results[0]["people"]["counted"]) > compiled.FEW
+    for part in ("people", "contacts", "records", "orders", "lines"):
         assert results[0][part].keys() == results[1][part].keys()
         for name, column in results[0][part].items():
             assert np.array_equal(column, results[1][part][name]), (part, name)
+
+
+def test_the_orders_are_the_same_whatever_else_is_made():
+    """With less needed, less is made on the way."""
+    world = make_world(3)
+    whole, lean = (block.make_block(world, 0, 1600, needs) for needs in (block.ALL, {"lines"}))
+    for part in ("people", "contacts", "orders", "lines"):
+        assert lean[part].keys() <= whole[part].keys()
+        for name, column in lean[part].items():
+            assert np.array_equal(column, whole[part][name]), (part, name)
+
+
+@pytest.mark.parametrize("start", [0, 2**16 - 40, 2**22 + 7])
+def test_a_person_is_the_same_without_the_neighbours(start):
+    """Every third row: some first adults and some elder brothers are not among them."""
+    rows = start + np.arange(2000)
+    whole, some = make_people(Draws(3), rows), make_people(Draws(3), rows[::3])
+    for name in whole.keys() - {"email_words", "email_shift"}:
+        assert np.array_equal(whole[name][::3], some[name]), name
+    assert emails(whole).take(pa.array(np.arange(0, 2000, 3))) == emails(some)
+
+
+def test_the_customer_master_holds_the_clean_persons():
+    """Which the benchmark makes in another way, without what it does not need."""
+    master = people.make_master(Draws(11), 0, 400).to_pandas()
+    truth = edition.make_tables(11, "normal", 0, 400)[1]["persons"].to_pandas()
+    truth["address"] = truth["city"].astype(str) + truth["address"]
+    for name in master.columns:
+        assert (
+            master[name].astype(object).where(master[name].notna(), None).tolist()
+            == truth[name].astype(object).where(truth[name].notna(), None).tolist()
+        ), name
 
 
 def test_a_draw_depends_on_its_place_only():
@@ -216,6 +251,30 @@ def test_draws_are_even():
     words = Draws(1).words("even", "words", np.arange(20_000)).astype(np.int64)
     assert np.abs(np.corrcoef(words) - np.eye(4)).max() < 0.03
     assert np.abs(words.mean(axis=1) / 32768 - 1).max() < 0.02
+
+
+@pytest.mark.parametrize("share", [-5, 0, 1, 333, 999, 1000, 2000])
+def test_a_chance_of_a_thousand_is_a_number_below_a_thousand(share):
+    draws, rows = Draws(4), np.arange(20_000)
+    numbers = draws.below(1000, "chance", "x", rows)
+    assert np.array_equal(draws.chance(share, "chance", "x", rows), numbers < share)
+    assert np.array_equal(draws.chance(np.full(len(rows), share), "chance", "x", rows), numbers < share)
+
+
+def test_texts_are_joined_from_pieces():
+    pieces, codes = pa.array(["", "王", "小", "明"]), np.array([[1, 3], [0, 0], [2, 1]], dtype=np.int32)
+    assert join_texts(pieces, codes).to_pylist() == ["王明", "", "小王"]
+    mask = np.array([True, False, False, True, False])
+    assert join_texts(pieces, codes, mask).to_pylist() == [None, "王明", "", None, "小王"]
+    assert join_texts(pieces, codes[:0]).to_pylist() == []
+    assert join_texts(pieces, codes[:0], np.ones(2, dtype=bool)).to_pylist() == [None, None]
+
+
+@pytest.mark.parametrize("start", [0, 2**25, 2**25 - 50])
+def test_identifiers_may_be_blank(start):
+    ids, mask = Draws(1).ids("M", start + np.arange(100)), np.arange(100) % 3 == 0
+    expected = [None if none else text for text, none in zip(id_text(ids).to_pylist(), mask, strict=True)]
+    assert id_text(ids, mask).to_pylist() == expected
 
 
 def test_identifiers_are_shuffled_and_unique():

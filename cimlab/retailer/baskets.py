@@ -9,8 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from cimlab.retailer.draws import pick16, quantile_tables, read_settings
-from cimlab.retailer.purchases import is_used
+from cimlab.retailer.draws import pick16, read_settings
 from cimlab.retailer.world import FIRST_DAY, day_of, ranges
 
 MOST_LINES = 60
@@ -20,7 +19,7 @@ MOST_LINES = 60
 def quantity_table():
     """Return the packs for a number of 8 bits."""
     pairs = read_settings("parameters")["orders"]["quantity"]
-    return np.array([packs for packs, _ in pairs])[pick16([weight for _, weight in pairs], 8)]
+    return np.array([packs for packs, _ in pairs], dtype=np.int32)[pick16([weight for _, weight in pairs], 8)]
 
 
 def make_lines(world, people, person, keys, day):
@@ -30,7 +29,7 @@ def make_lines(world, people, person, keys, day):
     ----------
     world : dict
     people : dict of arrays
-    person, keys, day : arrays of int64
+    person, keys, day : arrays of int
         Of each order: position of the buyer, key, day.
 
     Returns
@@ -44,60 +43,57 @@ def make_lines(world, people, person, keys, day):
     draws, shelf = world["draws"], world["shelf"]
     settings = read_settings("parameters")["orders"]
     sizes = basket_sizes(draws, people, person, keys)
-    week = ((day - FIRST_DAY) // 7).astype(np.int32)
+    week = ((day - FIRST_DAY) // 7).astype(np.int32, copy=False)
     late = (day >= day_of(settings["prices_rose_on"])).astype(np.int32)
     sensitive = (people["price_sensitivity"] >= settings["sensitive_from"]).astype(np.int32)
     limit = settings["favourite_categories_per_1000"] * 65536 // 1000
-    if is_used(len(sensitive)):
-        return fill_compiled(draws, shelf, (sizes, person, keys, week, late, sensitive), people["favourites"], limit)
+    # where the rows of the table of picks begin for that person and week
+    starts = (sensitive[person] * shelf["pick"].shape[1] + week) * shelf["pick"].shape[2]
+    columns = sizes, person, keys, starts
+    fill = fill_plain if draws.compiled is None else fill_compiled
+    *lines, counts = fill(draws, shelf, columns, people["favourites"], limit)
+    return price_lines(draws, shelf, late, week, lines), counts
+
+
+def fill_plain(draws, shelf, columns, favourites, limit):
+    """Return (order, article, code, number in the basket of each line, lines of each order), column by column."""
+    sizes, person, keys, starts = columns
     order, place = np.repeat(np.arange(len(keys), dtype=np.int32), sizes), ranges(sizes)
     words = draws.words("line", "choices", np.repeat(keys * 64, sizes) + place)
-    category = choose_categories(people["favourites"], limit, person, order, words)
-    picks = shelf["pick"].reshape(-1)
-    row = (sensitive[person] * shelf["pick"].shape[1] + week)[order] * shelf["pick"].shape[2] + category
-    product = picks[(row << 8) + (words[2] >> 8)]
-    order, product, code = add_companions(shelf, order, product, words)
-    order, product, code = drop_repeats(order, product, code)
+    category = choose_categories(favourites, limit, person, order, words)
+    product = shelf["pick"].reshape(-1).take((starts.take(order) + category << 8) + (words[2] >> 8))
+    order, product, code = drop_repeats(*add_companions(shelf, order, product, words))
     counts = np.bincount(order, minlength=len(keys))
-    return price_lines(shelf, late, week, order, product, code) | {"line_no": ranges(counts) + 1}, counts
+    return order, product, code, ranges(counts) + 1, counts
 
 
 def fill_compiled(draws, shelf, columns, favourites, limit):
-    """Return what `make_lines` returns, from compiled code."""
-    from cimlab.retailer import compiled
-
-    most = 2 * int(columns[0].sum())
-    kinds = [np.int32, np.uint8, np.int32, np.int32, np.int32, np.int32, np.int64]
-    out = [np.empty(most, dtype=kind) for kind in kinds]
-    counts = np.empty(len(columns[0]), dtype=np.int64)
-    tables = (
-        favourites,
-        common_table(),
-        shelf["pick"],
-        shelf["companion"],
-        shelf["companion_chance"],
-        quantity_table(),
-    )
-    prices = np.stack([shelf["old_price"], shelf["price"]])
-    key = draws.key("line", "choices")
-    length = compiled.fill(*columns, *tables, prices, shelf["offers"], limit, key, (*out, counts))
-    names = ("order", "product", "quantity", "price", "tenths", "amount", "line_no")
-    return {name: column[:length] for name, column in zip(names, out, strict=True)}, counts
+    """Return (order, article, code, number in the basket of each line, lines of each order), from compiled code."""
+    compiled, (sizes, person, keys, starts) = draws.compiled, columns
+    size, products = int(sizes.sum()), len(shelf["price"])
+    if products > compiled.MOST_ARTICLES:
+        raise ValueError(f"catalogue.yaml: {products} articles; compiled code has room for {compiled.MOST_ARTICLES}.")
+    rows, order = (np.empty(size + compiled.ROOM, dtype=kind) for kind in (np.int64, np.uint32))
+    compiled.list_places(sizes, keys, rows, order)
+    words, product = draws.bits("line", "choices", rows[:size]), np.empty(size, dtype=np.uint8)
+    tables = common_table(), shelf["pick"].reshape(-1)
+    compiled.choose(words, order, person, starts, favourites.reshape(-1), tables, np.uint64(limit), product)
+    # each article may bring another one
+    out = [np.empty(2 * size, dtype=kind) for kind in (np.int32, np.uint8, np.uint8, np.int64)]
+    counts = np.empty(len(sizes), dtype=np.int64)
+    length = compiled.fill(sizes, words, product, shelf["companion"], shelf["companion_chance"], (*out, counts))
+    return *(column[:length] for column in out), counts
 
 
 def basket_sizes(draws, people, person, keys):
     """Return how many lines each basket is filled with: log-normal with the person's own mean, at least one."""
     weights = people["basket"] * read_settings("parameters")["orders"]["lines_mean_percent"] // 100
-    if is_used(len(weights)):
-        from cimlab.retailer import compiled
-
-        sizes = np.empty(len(keys), dtype=np.int64)
-        table = quantile_tables()["lognormal_90"]
-        compiled.basket_sizes(keys, person, weights, table, draws.key("order", "lines"), MOST_LINES, sizes)
-        return sizes
     size = draws.quantile("lognormal_90", "order", "lines", keys)
-    size = (size * (weights[person] >> 4) >> 12) + (1 << 15)
-    return np.clip(size >> 16, 1, MOST_LINES)
+    size *= (weights >> 4).take(person)
+    size >>= 12
+    size += 1 << 15
+    size >>= 16
+    return np.minimum(np.maximum(size, 1), MOST_LINES)
 
 
 @cache
@@ -140,14 +136,20 @@ def drop_repeats(order, product, code):
     return (together >> 16).astype(np.int32), (together >> 8).astype(np.uint8), together.astype(np.uint8)
 
 
-def price_lines(shelf, late, week, order, product, code):
+def price_lines(draws, shelf, late, week, lines):
     """Return the lines with packs, the price of that day, the offer, the amount rounded half up to the fen."""
-    products = len(shelf["price"])
+    order, product, code, number = lines
     prices = np.concatenate([shelf["old_price"], shelf["price"]]).astype(np.int32)
-    price = prices[(late * products)[order] + product]
-    quantity = np.where(price >= 10_000, 1, quantity_table()[code]).astype(np.int32)
-    tenths = shelf["offers"].astype(np.int32).reshape(-1)[(week * products)[order] + product]
-    amount = (quantity * price * (10 - tenths) + 5) // 10
+    tables = prices, shelf["offers"].reshape(-1), quantity_table()
+    price_starts, offer_starts = ((column * len(shelf["price"])).astype(np.uint32) for column in (late, week))
+    if draws.compiled is not None:
+        out = quantity, price, tenths, amount = tuple(np.empty(len(order), dtype=np.int32) for _ in range(4))
+        draws.compiled.price_lines(order, product, code, tables, price_starts, offer_starts, out)
+    else:
+        price = prices.take(price_starts.take(order) + product)
+        quantity = np.where(price >= 10_000, 1, quantity_table().take(code))
+        tenths = tables[1].take(offer_starts.take(order) + product)
+        amount = (quantity * price * (10 - tenths) + 5) // 10
     return {
         "order": order,
         "product": product,
@@ -155,4 +157,5 @@ def price_lines(shelf, late, week, order, product, code):
         "price": price,
         "tenths": tenths,
         "amount": amount,
+        "line_no": number,
     }

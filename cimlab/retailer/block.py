@@ -16,6 +16,7 @@ from cimlab.retailer.purchases import (
     MOST_ORDERS,
     TIME_BITS,
     clock,
+    compiled_loops,
     describe_orders,
     expected_orders,
     forget_cards,
@@ -55,8 +56,9 @@ def make_block(world, start, stop, needs=ALL):
     """
     if start % GROUP:
         raise ValueError(f"A block cannot begin at row {start}: households would be cut. Take a multiple of {GROUP}.")
+    world["draws"].compiled = compiled_loops(stop - start)
     people = make_people(world["draws"], np.arange(start, stop), texts="texts" in needs)
-    make_record_days(world["draws"], people)
+    make_record_days(world["draws"], people, copies="cards" in needs)
     block = {"world": world, "people": people, "firms": (firms_before(start), firms_before(stop))}
     if "cards" in needs:
         block["records"] = make_cards(world["draws"], people)
@@ -71,15 +73,15 @@ def make_block(world, start, stop, needs=ALL):
 def add_orders(block, described=True):
     """Add `contacts`, `orders` and `lines` to a block.
 
-    `described`: with channel, time, shop, record and amount of the orders.
+    `described`: with lines, channel, time, shop, record and amount of the orders.
     """
     world, people = block["world"], block["people"]
     block["contacts"] = make_contacts(world["draws"], people)
     effects = make_effects(world["draws"], people, block["contacts"])
     orders = make_orders(world["draws"], people, effects)
-    lines, counts = make_lines(world, people, orders["person"], orders["key"], orders["day"].astype(np.int64))
-    orders["line_count"], orders["first_line"] = counts, np.cumsum(counts) - counts
+    lines, counts = make_lines(world, people, orders["person"], orders["key"], orders["day"])
     if described:
+        orders["line_count"], orders["first_line"] = counts, np.cumsum(counts) - counts
         describe_orders(world["draws"], people, orders)
         amounts = lines["amount"].astype(np.int64)
         orders["amount"] = np.add.reduceat(amounts, orders["first_line"]) if len(counts) else counts

@@ -8,50 +8,76 @@ from functools import cache
 
 import numpy as np
 
-from cimlab.retailer.draws import read_settings
+from cimlab.retailer.draws import read_settings, words_of
 from cimlab.retailer.world import CITIES, FIRST_DAY, REFERENCE_DAY, THINGS, TILL, WEB, day_of
 
 LATE = np.int32(2**31 - 1)  # no such record
 MOST_COPIES = {0: 3, 1: 2}  # cards and accounts of one person, at most
 
 
-def make_start_days(draws, people):
-    """Return the day of the first card and of the first account of persons, as an array (2, persons); LATE for none.
+@cache
+def start_tables():
+    """Return what decides the first record of persons.
 
-    Some persons have one from before the orders begin, the others come evenly within the two years of the orders; the
-    second channel follows the first. Nobody is younger than 16.
+    Four arrays over (before the orders, a bit, channels): whether the account comes before the card, the first and the
+    last day on which the first of them can be made, the first day for the second one.
+    """
+    settings = read_settings("parameters")["channels"]
+    opened = [day_of(settings[name]) for name in ("first_record", "web_since")]
+    before, bit, channels = np.meshgrid(range(2), range(2), range(8), indexing="ij")
+    uses_till, uses_web = channels & TILL > 0, channels & WEB > 0
+    web_first = uses_web & (~uses_till | (bit == 1))  # of two channels either may be the first
+    low = np.where(before, np.where(web_first, opened[1], opened[0]), FIRST_DAY)
+    high = np.where(before, FIRST_DAY - 1, REFERENCE_DAY)
+    low, high = (np.where(uses_till | uses_web, days, LATE) for days in (low, high))
+    second = np.where(web_first, opened[0], opened[1])
+    return web_first.reshape(-1), *(days.reshape(-1).astype(np.int32) for days in (low, high, second))
+
+
+def make_first_days(draws, people):
+    """Return (day of the first record of persons, LATE for none; their words; their place in `start_tables`).
+
+    Some persons had one before the orders begin, the others come evenly within the two years of the orders. Nobody is
+    younger than 16.
     """
     settings, words = read_settings("parameters")["channels"], draws.words("person", "first record", people["row"])
-    opened = [np.int32(day_of(settings[name])) for name in ("first_record", "web_since")]
-    uses_till, uses_web = people["channels"] & TILL > 0, people["channels"] & WEB > 0
     sixteen = people["birth"] + np.int32(16 * 36525 // 100 + 1)
     before = words[1] < settings["started_before_window_per_1000"] * 65536 // 1000
     before &= sixteen < FIRST_DAY
-    # of two channels either may be the first
-    web_first = uses_web & (~uses_till | (words[0] >= 1 << 15))
-    high = np.where(before, np.int32(FIRST_DAY - 1), np.int32(REFERENCE_DAY))
-    low = np.where(before, np.where(web_first, opened[1], opened[0]), np.int32(FIRST_DAY))
+    cell = people["channels"] + (words[0] >> 12 & 8).astype(np.uint8) + before * np.uint8(16)
+    _, low, high, _ = start_tables()
+    low, high = low.take(cell), high.take(cell)
     low = np.minimum(np.maximum(low, sixteen), high)
     first = low + ((words[2] * (high - low + 1)) >> 16)
-    low = np.maximum(first, np.where(web_first, opened[0], opened[1]))
+    return first, words, cell
+
+
+def make_start_days(draws, people):
+    """Return the day of the first record of persons, then that of the first card and of the first account.
+
+    LATE for none. The second channel follows the first.
+    """
+    first, words, cell = make_first_days(draws, people)
+    web_first, _, _, opened = start_tables()
+    low = np.maximum(np.minimum(first, np.int32(REFERENCE_DAY)), opened.take(cell))
     second = low + ((words[3] * (np.int32(REFERENCE_DAY + 1) - low)) >> 16)
+    web_first = web_first.take(cell)
     till, web = np.where(web_first, second, first), np.where(web_first, first, second)
-    return np.stack([np.where(uses_till, till, LATE), np.where(uses_web, web, LATE)])
+    uses = people["channels"]
+    return first, np.where(uses & TILL, till, LATE), np.where(uses & WEB, web, LATE)
 
 
-def first_days(days):
-    """Return the day of the first record of each person."""
-    return np.minimum(days[0], days[1])
-
-
-def make_record_days(draws, people):
+def make_record_days(draws, people, copies=True):
     """Write the days of the records into persons.
 
-    `record_days` holds the day of each card, then of each account, LATE for none; `since` is the first of them.
+    `card_on` is the day of the first card, `since` that of the first card or account. With `copies`, `record_days`
+    holds the day of each card, then of each account. LATE for none.
     """
-    starts = make_start_days(draws, people)
-    days = [day for channel in (0, 1) for day in make_copies(draws, people["row"], channel, starts[channel])]
-    people["since"], people["record_days"] = first_days(starts), np.stack(days)
+    people["since"], *starts = make_start_days(draws, people)
+    people["card_on"] = starts[0]
+    if copies:
+        days = [day for channel in (0, 1) for day in make_copies(draws, people["row"], channel, starts[channel])]
+        people["record_days"] = np.stack(days)
 
 
 def make_cards(draws, people):
@@ -93,10 +119,10 @@ def make_copies(draws, rows, channel, first):
     days, has = [first], np.flatnonzero(first != LATE)
     for copy, chance in enumerate(chances, 1):
         words = draws.words("record", f"again {channel}", rows[has], copy)
-        again = words[0] < chance * 65536 // 1000
-        day = days[-1][has] + low + ((words[1] * np.int32(high - low + 1)) >> 16)
-        again &= day <= REFERENCE_DAY
-        has, day = has[again], day[again]
+        again = np.flatnonzero(words[0] < chance * 65536 // 1000)
+        has = has[again]
+        day = days[-1][has] + low + ((words[1, again] * np.int32(high - low + 1)) >> 16)
+        has, day = has[day <= REFERENCE_DAY], day[day <= REFERENCE_DAY]
         days.append(np.full(len(rows), LATE, dtype=np.int32))
         days[-1][has] = day
     return days
@@ -139,7 +165,7 @@ def choose_stores(bits, cities, days, near_per_1000):
         How often a shop of the own city is taken, if there is one.
     """
     opened, order, near, near_opened = store_tables()
-    words = bits.astype("<u8", copy=False).view("<u2").reshape(-1, 4).T.astype(np.int64)
+    words = words_of(bits).astype(np.int64)
     open_here = (near_opened[cities] <= np.asarray(days)[:, None]).sum(axis=1)
     open_all = np.searchsorted(opened, days, side="right")
     here = near[cities, words[1] * open_here >> 16]
@@ -149,4 +175,4 @@ def choose_stores(bits, cities, days, near_per_1000):
 
 def count_until(days, when):
     """Return how many records (rows of `days`) were made up to a day; both as arrays over the same persons."""
-    return (days <= when).sum(axis=0)
+    return sum((row <= when).astype(np.int64) for row in days)

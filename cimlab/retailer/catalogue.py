@@ -60,7 +60,7 @@ def make_offers(draws, products):
     on = draws.chance(settings["promotion_per_1000"], "promotion", "on", rows)
     depths = np.array([depth for depth, _ in settings["promotion_depth"]])
     depth = depths[draws.weighted([weight for _, weight in settings["promotion_depth"]], "promotion", "depth", rows)]
-    return np.where(on, depth, 0).reshape(WEEKS, products)
+    return np.where(on, depth, 0).astype(np.int32).reshape(WEEKS, products)
 
 
 def make_picks(shelf, sensitive):

@@ -76,6 +76,7 @@ class Draws:
 
     def __init__(self, seed):
         self.seed = int(seed)
+        self.compiled = None  # the module of that name, while a block is made for which it is worth while
         self._keys = {}
 
     def key(self, table, column, draw=0):
@@ -105,6 +106,9 @@ class Draws:
         rows = np.ascontiguousarray(rows, dtype=np.int64).view(np.uint64)
         key, out = self.key(table, column, draw), np.empty(rows.shape, dtype=np.uint64)
         flat, given = out.reshape(-1), rows.reshape(-1)
+        if self.compiled is not None:
+            self.compiled.fill_bits(given, key, flat)
+            return out
         for start in range(0, len(flat), PIECE):
             piece = flat[start : start + PIECE]
             np.multiply(given[start : start + PIECE], STEP, out=piece)
@@ -117,8 +121,7 @@ class Draws:
 
         Four draws for the price of one.
         """
-        bits = self.bits(table, column, rows, draw)
-        return bits.astype("<u8", copy=False).view("<u2").reshape(-1, 4).T
+        return words_of(self.bits(table, column, rows, draw))
 
     def below(self, limit, table, column, rows, draw=0):
         """Return a whole number from 0 to limit − 1 for each row, all equally likely.
@@ -133,7 +136,12 @@ class Draws:
 
     def chance(self, per_thousand, table, column, rows, draw=0):
         """Return True with a chance of so many in a thousand (a number, or one for each row)."""
-        return self.below(1000, table, column, rows, draw) < per_thousand
+        bits = self.bits(table, column, rows, draw)
+        if not isinstance(per_thousand, int):
+            return scale(bits, 1000) < per_thousand
+        # the same without scaling each number: what their upper half is compared with
+        limit = -(-(min(max(per_thousand, 0), 1000) << 32) // 1000)
+        return bits < np.uint64(limit << 32) if limit < 1 << 32 else np.ones(bits.shape, dtype=bool)
 
     def weighted(self, weights, table, column, rows, draw=0):
         """Return the place of one of the whole-number weights for each row, in proportion to them."""
@@ -143,7 +151,13 @@ class Draws:
 
     def quantile(self, name, table, column, rows, draw=0):
         """Return a draw from a quantile table for each row, in units of 1/ONE."""
-        return read_quantile(name, self.bits(table, column, rows, draw) >> np.uint64(32))
+        numbers = self.bits(table, column, rows, draw) >> np.uint64(32)
+        if self.compiled is None:
+            return read_quantile(name, numbers)
+        out = np.empty(numbers.shape, dtype=np.int64)
+        tables = quantile_tables()[name], quantile_steps(name)
+        self.compiled.quantiles(numbers.reshape(-1), *tables, out.reshape(-1))
+        return out
 
     def poisson(self, means, table, column, rows, draw=0):
         """Return a Poisson number for each row; `means` in units of 1/ONE, one for each row."""
@@ -175,12 +189,15 @@ class Draws:
 
     def _permute_bits(self, numbers, width, name):
         """Return a keyed bijection of `width` bits: odd multipliers and folded shifts."""
-        mask = np.uint64((1 << width) - 1)
-        x = numbers.astype(np.uint64)
+        # nothing above the lowest `width` bits counts, so half the space does for most
+        kind = np.uint32 if width <= 32 else np.uint64
+        x, high, mask = numbers.astype(kind), (1 << 8 * kind().itemsize) - 1, kind((1 << width) - 1)
         for turn in range(3):
-            key = self.key("permutation", name, turn)
-            x = (x * (key | np.uint64(1)) + (key >> np.uint64(7))) & mask
-            x ^= x >> np.uint64((width + 1) // 2)
+            key = int(self.key("permutation", name, turn))
+            x *= kind((key | 1) & high)
+            x += kind((key >> 7) & high)
+            x &= mask
+            x ^= x >> kind((width + 1) // 2)
         return x.astype(np.int64)
 
     def ids(self, letter, keys):
@@ -202,19 +219,24 @@ class Draws:
     def _short_ids(self, letter, keys):
         """Return identifiers of six characters."""
         mixed, (head, three, _) = self._permute_bits(keys, 25, f"short id {letter}"), base32_tables()
-        out = head[mixed >> 10]
-        out |= three[mixed & 1023]
+        out = head.take(mixed >> 10)
+        out |= three.take(mixed & 1023)
         out |= np.uint64(ord(letter))
         return out.astype("<u8", copy=False)
 
     def _long_ids(self, letter, keys):
         """Return identifiers of eight characters."""
         mixed, (head, three, two) = self._permute_bits(keys, 35, f"id {letter}"), base32_tables()
-        out = head[mixed >> 20]
-        out |= three[(mixed >> 10) & 1023]
-        out |= two[mixed & 1023]
+        out = head.take(mixed >> 20)
+        out |= three.take((mixed >> 10) & 1023)
+        out |= two.take(mixed & 1023)
         out |= np.uint64(ord(letter))
         return out.astype("<u8", copy=False)
+
+
+def words_of(bits):
+    """Return the four numbers of 16 bits in each number of 64 bits, as an array of shape (4, numbers)."""
+    return bits.astype("<u8", copy=False).view("<u2").reshape(-1, 4).T
 
 
 def scale(bits, limit):
@@ -259,17 +281,26 @@ def quantile_tables():
     return {name: np.ascontiguousarray(values[:, column]) for column, name in enumerate(names)}
 
 
+@cache
+def quantile_steps(name):
+    """Return how much the values of a quantile table grow from each edge to the next one."""
+    return np.diff(quantile_tables()[name])
+
+
 def read_quantile(name, numbers):
     """Return the values of a quantile table at 32-bit numbers, straight lines between its edges; in units of 1/ONE."""
-    table = quantile_tables()[name]
+    table, steps = quantile_tables()[name], quantile_steps(name)
     numbers = np.asarray(numbers).astype(np.int64)
-    cell, rest, width = numbers >> 22, numbers & 0x3FFFFF, 22
-    out = table[cell]
-    out += ((table[cell + 1] - out) * rest) >> width
+    cell, rest = numbers >> 22, numbers & 0x3FFFFF
+    rest *= steps.take(cell)
+    rest >>= 22
+    out = table.take(cell)
+    out += rest
     tail = np.flatnonzero(cell == CELLS - 1)
     if len(tail):
-        cell, rest = CELLS + 1 + (rest[tail] >> 12), rest[tail] & 0xFFF
-        out[tail] = table[cell] + (((table[cell + 1] - table[cell]) * rest) >> 12)
+        rest = numbers[tail] & 0x3FFFFF
+        cell, rest = CELLS + 1 + (rest >> 12), rest & 0xFFF
+        out[tail] = table[cell] + ((steps[cell] * rest) >> 12)
     return out
 
 
@@ -283,3 +314,16 @@ def poisson_table():
     levels, starts = np.unique(rows[:, 0], return_index=True)
     place = np.searchsorted(levels, rows[:, 0])
     return levels, starts, (place << 32) + rows[:, 1]
+
+
+@cache
+def poisson_guides():
+    """Return where a search in `poisson_table` may begin.
+
+    A tuple: for each 1,024 of a mean the first level that is not below; for (level, number of 4 bits) the first sum
+    above.
+    """
+    levels, _, sums = poisson_table()
+    cells = (np.arange(len(levels)) << 32)[:, None] + (np.arange(16) << 28)
+    first_levels = np.searchsorted(levels, np.arange((levels[-1] >> 10) + 1) << 10)
+    return first_levels.astype(np.int16), np.searchsorted(sums, cells, side="right").astype(np.int16)

@@ -1,5 +1,7 @@
 """The tables of an edition, block by block: from a seed to Arrow tables of the data and of the truth."""
 
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -123,15 +125,21 @@ def store_column(stores):
     return pa.DictionaryArray.from_arrays(pa.array(stores, mask=stores < 0), names)
 
 
+@cache
+def product_texts(count):
+    """Return the numbers of articles as an Arrow column."""
+    return pa.array(product_ids(count))
+
+
 def list_lines(block, wanted):
     """Return `order_lines`."""
     lines = block["lines"]
-    products = pa.array(product_ids(len(block["world"]["shelf"]["price"])))
+    products = product_texts(len(block["world"]["shelf"]["price"]))
     table = {
-        "order_id": id_text(block["orders"]["id"][lines["order"]]),
-        "line_no": lines["line_no"].astype(np.int16),
+        "order_id": id_text(block["orders"]["id"].take(lines["order"])),
+        "line_no": lines["line_no"],
         "product_id": pa.DictionaryArray.from_arrays(pa.array(lines["product"].astype(np.int8)), products),
-        "quantity": lines["quantity"].astype(np.int16),
+        "quantity": lines["quantity"].astype(np.int64),
         "unit_price": pa.array(lines["price"] / 100.0),
         "discount": pa.array(lines["tenths"] / 10.0),
         "amount": pa.array(lines["amount"] / 100.0),

@@ -8,10 +8,9 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cimlab.retailer.draws import Draws, pick16, read_settings
-from cimlab.retailer.world import CITIES, NO_DAY, day_of
+from cimlab.retailer.world import CITIES, NO_DAY, day_of, join_texts
 
 BLOCKS, FLOORS, FLATS = 28, 24, 4
 
@@ -95,33 +94,49 @@ def flat_texts():
 def draw_flats(words, city):
     """Return (estate, flat) of households that live in that city."""
     starts = city_table()[1]
-    estate = starts[city] + ((words[0] * (starts[1:] - starts[:-1])[city]) >> 16)
+    estate = starts.take(city) + ((words[0] * np.diff(starts).take(city)) >> 16)
     # the number of a flat takes more than 16 bits do justice to, so a few flats are a little more common than others
     return estate, (words[1] * np.int32(BLOCKS * FLOORS * FLATS)) >> 16
 
 
-def make_homes(draws, people):
+def make_homes(draws, houses, flats=True, past=True):
     """Return where persons live and where they lived before: a household moves as a whole.
+
+    Parameters
+    ----------
+    draws : Draws
+    houses : dict of arrays
+        From `make_households`.
+    flats, past : bool
+        Whether more than the city is made, and former homes.
 
     Returns
     -------
     dict of arrays
-        `city`, `estate`, `flat`, and of those who moved `former_city`, `former_estate`, `former_flat`, `moved_on` (−1:
-        none).
+        `city`, `estate`, `flat`, and of those who moved `former_city`, `former_estate`, `former_flat`, `moved_on`
+        (former ones −1, NO_DAY: none).
     """
-    settings, house = read_settings("parameters")["people"], people["household"]
-    words, count = draws.words("household", "home", house), len(house)
+    words = draws.words("household", "home", houses["row"])
     city = city_table()[0][words[2]]
-    estate, flat = draw_flats(words, city)
-    homes = {"city": city, "estate": estate, "flat": flat}
-    moved = np.flatnonzero(words[3] < settings["household_moved_per_1000"] * 65536 // 1000)
-    homes |= {key: np.full(count, -1, dtype=np.int32) for key in ("former_city", "former_estate", "former_flat")}
-    homes["moved_on"] = np.full(count, NO_DAY, dtype=np.int32)
-    words = draws.words("household", "former home", house[moved])
+    homes = {"city": city}
+    if flats:
+        homes["estate"], homes["flat"] = draw_flats(words, city)
+    if past:
+        homes |= make_former_homes(draws, houses["row"], words[3], city)
+    return {name: column.take(houses["of"]) for name, column in homes.items()}
+
+
+def make_former_homes(draws, rows, words, city):
+    """Return where households lived before, and since when they do not."""
+    settings = read_settings("parameters")["people"]
+    homes = {key: np.full(len(rows), -1, dtype=np.int32) for key in ("former_city", "former_estate", "former_flat")}
+    homes["moved_on"] = np.full(len(rows), NO_DAY, dtype=np.int32)
+    moved = np.flatnonzero(words < settings["household_moved_per_1000"] * 65536 // 1000)
+    words = draws.words("household", "former home", rows[moved])
     stayed = words[3] < settings["moved_within_city_per_1000"] * 65536 // 1000
     homes["former_city"][moved] = former_city = np.where(stayed, city[moved], city_table()[0][words[2]])
     homes["former_estate"][moved], homes["former_flat"][moved] = draw_flats(words, former_city)
-    homes["moved_on"][moved] = change_days(draws, "household", "moved on", house[moved])
+    homes["moved_on"][moved] = change_days(draws, "household", "moved on", rows[moved])
     return homes
 
 
@@ -131,9 +146,19 @@ def change_days(draws, table, column, rows):
     return first + draws.below(last - first + 1, table, column, rows)
 
 
+@cache
+def address_pieces(city):
+    """Return the texts of the estates and then those of the flats, as one Arrow column."""
+    return pa.concat_arrays([estate_texts(city), flat_texts()])
+
+
 def addresses(people, former=False, city=False):
     """Return the addresses of persons, or their former ones (null where there is none), with or without the city."""
     estate, flat = (people[f"former_{key}" if former else key] for key in ("estate", "flat"))
     mask = estate < 0 if former else None
-    parts = (estate_texts(city).take(pa.array(estate, mask=mask)), flat_texts().take(pa.array(flat, mask=mask)))
-    return pc.binary_join_element_wise(*parts, "")
+    if former:
+        estate, flat = estate.compress(~mask), flat.compress(~mask)
+    codes = np.empty((len(estate), 2), dtype=np.int32)
+    codes[:, 0] = estate
+    np.add(flat, np.int32(city_table()[1][-1]), out=codes[:, 1])
+    return join_texts(address_pieces(city), codes, mask)

@@ -5,11 +5,10 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cimlab.retailer.draws import pick16, read_settings, split_entries
-from cimlab.retailer.households import CHILD, HEAD, PARENT, SIBLING
-from cimlab.retailer.world import day_of
+from cimlab.retailer.households import CHILD, FLATMATE, HEAD, PARENT, PARTNER, SIBLING, make_households
+from cimlab.retailer.world import day_of, join_texts
 
 DOUBLED_FROM = day_of(date(1980, 1, 1))  # 婷婷: women born from then on
 
@@ -55,18 +54,20 @@ def given_tables():
     return facts
 
 
-def make_surnames(draws, people):
+def make_surnames(draws, people, houses):
     """Return the surname of persons as numbers: children carry one of their parents', partners keep their own."""
-    pick = surname_table()[2]
-    role, words = people["role"], draws.words("household", "surnames", people["household"])
+    words = draws.words("household", "surnames", houses["row"])
     limit = read_settings("parameters")["people"]["mothers_surname_per_1000"] * 65536 // 1000
     # The first adult's name is the first word, the second one's the second; a child has the husband's, or now and then
     # the wife's. The old father is the husband's, the old mother has her own name, the third word.
-    man_first = people["head_sex"] == 1
-    of_child = man_first ^ (words[3] < limit)
-    of_parent = np.where(people["sex"] == 1, np.where(man_first, words[0], words[1]), words[2])
-    word = np.where((role == HEAD) | (role == SIBLING) | ((role == CHILD) & of_child), words[0], words[1])
-    return pick[np.where(role == PARENT, of_parent, word)]
+    man_first = houses["head_sex"] == 1
+    first, second, third = (surname_table()[2].take(word) for word in words[:3])
+    of_child = np.where(man_first ^ (words[3] < limit), first, second)
+    roles = {HEAD: first, PARTNER: second, CHILD: of_child, PARENT: third, SIBLING: first, FLATMATE: second}
+    codes = np.stack([roles[role] for role in sorted(roles)]).reshape(-1).take(houses["cell"])
+    fathers = np.flatnonzero((people["role"] == PARENT) & (people["sex"] == 1))
+    codes[fathers] = np.where(man_first, first, second)[houses["of"][fathers]]
+    return codes
 
 
 def make_given_names(draws, rows, people):
@@ -81,12 +82,13 @@ def make_given_names(draws, rows, people):
     places = places[draws.chance(share, "household", "shared character", people["household"][places])]
     if not len(places):
         return codes
-    # The elder one is in the row before, whose name is computed again: it may lie in another block.
+    # The elder one is in the row before, and shares with nobody.
     elder_rows = rows[places] - 1
-    from cimlab.retailer.households import make_households
-
-    elder = make_households(draws, elder_rows)
-    elder_codes = draw_given_names(draws, elder_rows, elder["sex"], elder["birth"])
+    if places[0] > 0 and np.array_equal(rows[places - 1], elder_rows):
+        elder_codes = codes[places - 1]
+    else:  # some rows before are not there
+        elder, _ = make_households(draws, elder_rows)
+        elder_codes = draw_given_names(draws, elder_rows, elder["sex"], elder["birth"])
     table, first, second = split_code(codes[places])
     elder_table, elder_first, elder_second = split_code(elder_codes)
     both = (first >= 0) & (elder_first >= 0) & (table == elder_table)
@@ -99,17 +101,23 @@ def make_given_names(draws, rows, people):
 def draw_given_names(draws, rows, sex, birth):
     """Return given names as numbers for persons of that sex and day of birth."""
     facts = given_tables()
-    era = sum(birth >= start for start in facts["era_starts"][1:]) + (birth >= facts["era_starts"][0])
-    table = sex * np.int32(len(facts["era_starts"]) + 1) + era
+    table = sex * np.int64(len(facts["era_starts"]) + 1)
+    for start in facts["era_starts"]:
+        table += birth >= start
     single, first, second, other = draws.words("person", "given", rows)
-    seconds, is_single = facts["seconds"][table], single < facts["single_limit"][table]
-    first = (first * facts["firsts"][table]) >> 16
-    second = (second * seconds) >> 16
-    lone = (other * facts["singles"][table]) >> 16
+    firsts, seconds, singles = (facts[key].take(table) for key in ("firsts", "seconds", "singles"))
+    is_single = single < facts["single_limit"].take(table)
+    lone = (other * singles) >> 16
+    # a doubled name stands behind those of all first characters
     share = read_settings("names")["doubled_share"] * 65536 // 100
     doubled = (sex == 0) & (birth >= DOUBLED_FROM) & (other < share)
-    place = np.where(doubled, facts["firsts"][table], first) * seconds + second + facts["singles"][table]
-    return facts["start"][table] + np.where(is_single, lone, place)
+    place = np.where(doubled, firsts, (first * firsts) >> 16)
+    place *= seconds
+    place += (second * seconds) >> 16
+    place += singles
+    np.copyto(place, lone, where=is_single)
+    place += facts["start"].take(table)
+    return place
 
 
 def split_code(codes):
@@ -140,9 +148,18 @@ def given_names(people):
     return given_texts()[0].take(pa.array(people["given"]))
 
 
+@cache
+def name_pieces():
+    """Return all surnames and then all given names, as one Arrow column."""
+    return pa.concat_arrays([surname_table()[0], given_texts()[0]])
+
+
 def full_names(people):
     """Return the names of persons: surname and given name."""
-    return pc.binary_join_element_wise(surnames(people), given_names(people), "")
+    codes = np.empty((len(people["given"]), 2), dtype=np.int32)
+    codes[:, 0] = people["surname"]
+    np.add(people["given"], np.int32(len(surname_table()[0])), out=codes[:, 1])
+    return join_texts(name_pieces(), codes)
 
 
 def pinyin(people):

@@ -8,38 +8,45 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from cimlab.retailer.cards import first_days, make_start_days
+from cimlab.retailer.cards import make_first_days
 from cimlab.retailer.draws import by_limit, pick16, read_settings
 from cimlab.retailer.homes import addresses, city_names, make_homes
-from cimlab.retailer.households import OLDEST, PARENT, life_stages, make_households
+from cimlab.retailer.households import KINDS, OLDEST, make_households, stage_cells, stage_table
 from cimlab.retailer.naming import (
     full_names,
     given_names,
-    given_texts,
     make_given_names,
     make_surnames,
     pinyin,
-    surname_table,
     surnames,
+)
+from cimlab.retailer.reach import (
+    PHONES,
+    by_age,
+    digit_groups,
+    emails,
+    fixed_text,
+    make_mail,
+    make_phones,
+    phone_numbers,
+    phones_text,
 )
 from cimlab.retailer.world import (
     CAMPAIGN_KINDS,
     CATEGORIES,
     CITIES,
     LIFE_STAGES,
-    NO_DAY,
     SEGMENTS,
     THINGS,
     date_column,
-    day_of,
     enum_column,
     id_text,
     year_month_day,
 )
 
 __all__ = [
+    "PHONES",
     "addresses",
     "city_names",
     "emails",
@@ -54,14 +61,10 @@ __all__ = [
     "pinyin",
     "surnames",
 ]
-# Two ranges of satellite numbers: valid for every checker, and nobody's in the street.
-PHONES = 16_000_000
 ONLINE_EXPLORER = SEGMENTS.index("online explorer")
-FIRST_RANGE, FIRST_RANGE_SIZE, SECOND_RANGE = 17_400_000_000, 6_000_000, 13_490_000_000
-FORMER_FROM, FORMER_SIZE = 8_000_000, 4_000_000  # numbers that were given up; above 8 M customers they are sold again
 
 
-def make_people(draws, rows, *, texts=True, traits=True):
+def make_people(draws, rows, *, texts=True, traits=True, past=True):
     """Return the persons of some rows.
 
     Parameters
@@ -70,9 +73,11 @@ def make_people(draws, rows, *, texts=True, traits=True):
     rows : array of int64
         Row numbers; each person depends on its own row only.
     texts : bool
-        Whether what names, numbers and e-mail addresses are made from is made as well.
+        Whether what names, addresses, numbers and e-mail addresses are made from is made as well.
     traits : bool
         Whether what drives the purchases is made as well.
+    past : bool
+        Whether former homes and numbers are made as well; without texts they are not.
 
     Returns
     -------
@@ -80,74 +85,16 @@ def make_people(draws, rows, *, texts=True, traits=True):
         One entry a person; days are days since 1970-01-01 (−1: none), scores and factors in units of 1/65536.
     """
     rows = np.asarray(rows, dtype=np.int64)
-    people = {"row": rows} | make_households(draws, rows)
-    people |= make_homes(draws, people)
-    make_segments(draws, rows, people)
+    people, houses = make_households(draws, rows)
+    people["row"] = rows
+    people |= make_homes(draws, houses, flats=texts, past=past and texts)
+    make_segments(draws, rows, people, houses)
     if texts:
-        people["surname"] = make_surnames(draws, people)
+        people["surname"] = make_surnames(draws, people, houses)
         people["given"] = make_given_names(draws, rows, people)
-        people |= make_phones(draws, rows, people)
+        people |= make_phones(draws, rows, people, past)
         people |= make_mail(draws, rows, people)
     return people | make_traits(draws, rows, people) if traits else people
-
-
-def phone_numbers(draws, places):
-    """Return the mobile numbers at some places of the shuffled list of all numbers; every place has another number."""
-    index = draws.permute(places, PHONES, "phone")
-    index += np.where(index < FIRST_RANGE_SIZE, FIRST_RANGE, SECOND_RANGE - FIRST_RANGE_SIZE)
-    return index
-
-
-def make_phones(draws, rows, people):
-    """Return phone, former phone and the day of the change.
-
-    Some numbers were somebody else's, some old people use a child's.
-    """
-    settings, owner = read_settings("parameters")["people"], rows
-    old = np.flatnonzero((people["role"] == PARENT) & (people["age"] >= 65))
-    shared = old[draws.chance(settings["phone_shared_per_1000"], "person", "phone shared", rows[old])]
-    if len(shared):
-        owner = rows.copy()
-        owner[shared] = people["household"][shared]
-    places, changed_on = owner % PHONES, np.full(len(rows), NO_DAY, dtype=np.int32)
-    changed, days, words = phone_changes(draws, owner)
-    changed_on[changed] = days
-    former = np.full(len(rows), -1, dtype=np.int64)
-    former[changed] = phone_numbers(draws, FORMER_FROM + owner[changed] % FORMER_SIZE)
-    recycled = words[1] < settings["phone_recycled_per_1000"] * 65536 // 1000
-    takers = changed[recycled]
-    givers = owner[takers] - 8 * (1 + (words[2, recycled].astype(np.int64) >> 10))
-    known, given_up, _ = phone_changes(draws, np.maximum(givers, 0))
-    fits = (givers[known] >= 0) & (given_up < changed_on[takers[known]])
-    places[takers[known[fits]]] = FORMER_FROM + givers[known[fits]] % FORMER_SIZE
-    return {"phone": phone_numbers(draws, places), "former_phone": former, "phone_changed_on": changed_on}
-
-
-def phone_changes(draws, rows):
-    """Return (positions of those who got a new number, the day of it, their words)."""
-    settings = read_settings("parameters")["people"]
-    words = draws.words("person", "phone", rows)
-    changed = np.flatnonzero(words[0] < settings["phone_changed_per_1000"] * 65536 // 1000)
-    first, last = (day_of(day) for day in settings["changes_between"])
-    words = words[:, changed]
-    return changed, first + (words[3] * np.int32(last - first + 1) >> 16), words
-
-
-@cache
-def by_age(table, name):
-    """Return the numbers of a (up to that age, number) list of parameters.yaml for each year of age."""
-    return by_limit(read_settings("parameters")[table][name], np.arange(OLDEST)).astype(np.int32)
-
-
-def make_mail(draws, rows, people):
-    """Return whether persons have an e-mail address, and what it is made from."""
-    words = draws.words("person", "email", rows)
-    return {
-        "has_email": words[2] < by_age("people", "email_by_age")[people["age"]] * 65536 // 1000,
-        "email_words": words[:2],
-        "id_order": words[3],
-        "email_shift": int(draws.key("person", "email numbers") >> np.uint64(34)),
-    }
 
 
 def make_traits(draws, rows, people):
@@ -156,31 +103,41 @@ def make_traits(draws, rows, people):
     segment, facts = people["segment"], [settings["segments"][name] for name in SEGMENTS]
 
     def of_segment(key):
-        return np.array([fact[key] for fact in facts], dtype=np.int64)[segment]
+        return np.array([fact[key] for fact in facts], dtype=np.int64).take(segment)
 
     rate = draws.quantile("rate", "person", "rate", rows) * settings["mean_orders_per_year"] >> 16
     basket = draws.quantile("lognormal_30", "person", "basket", rows) * of_segment("basket") // 100
     spread = draws.quantile("normal", "person", "price", rows) * settings["price_sensitivity_spread"] >> 16
-    words = draws.words("person", "taste", rows)
+    # by segment and a number of 12 bits
+    words = draws.words("person", "taste", rows) >> 4
+    cell = segment * np.int64(1 << 12)
+    favourites = np.empty((len(rows), 3), dtype=np.uint8)
+    for place in range(3):
+        favourites[:, place] = taste_table().take(cell + words[place])
     return {
         "satisfaction": draws.quantile("normal", "person", "satisfaction", rows),
         "rate": np.maximum(rate * of_segment("rate") // 100, settings["least_orders_per_year"]),
         "basket": basket,
         "price_sensitivity": np.clip(of_segment("price_sensitivity") + spread, 0, 1000),
-        "campaign_kind": campaign_kind_table()[segment, words[3] >> 4],
-        "favourites": taste_table()[segment[:, None], (words[:3] >> 4).T],
+        "campaign_kind": campaign_kind_table().take(cell + words[3]),
+        "favourites": favourites,
     }
 
 
-def make_segments(draws, rows, people):
+def make_segments(draws, rows, people, houses):
     """Return stage of life, latent segment and channels of persons.
 
     The chances depend on age, children and the city.
     """
-    people["life_stage"] = life_stages(draws, people)
+    cell = stage_cells(draws, people, houses)
     words = draws.words("person", "segment", rows)
-    people["segment"] = segment_table()[segment_groups()[people["life_stage"], people["age"]], words[0] >> 4]
-    people["channels"] = channel_table()[mix_groups(people), words[1] >> 4]
+    people["life_stage"] = stage_table().take(cell)
+    people["segment"] = segment_table().take(segment_starts().take(cell) + (words[0] >> 4))
+    segment = people["segment"] * np.int64(OLDEST)
+    segment += people["age"]
+    starts, cities = mix_starts()
+    segment += cities.take(people["city"])
+    people["channels"] = channel_table().take(starts.take(segment) + (words[1] >> 4))
 
 
 @cache
@@ -191,14 +148,15 @@ def segment_table():
 
 
 @cache
-def segment_groups():
-    """Return the group on which the segment depends (young, family, middle, old) for a stage of life and an age."""
-    groups = np.full((len(LIFE_STAGES), OLDEST), 2, dtype=np.uint8)
+def segment_starts():
+    """Return where the row of `segment_table` begins for a place of `stage_table`: young, family, middle or old."""
+    groups = np.full((len(LIFE_STAGES), OLDEST), 2)
     groups[:, :32] = 0
     for stage in ("young family", "grown family"):
         groups[LIFE_STAGES.index(stage), 26:] = 1
     groups[:, 60:] = 3
-    return groups
+    age = np.arange(OLDEST)[:, None]
+    return groups[stage_table().reshape(len(KINDS), OLDEST, 2), age].reshape(-1) << 12
 
 
 @cache
@@ -236,19 +194,17 @@ def channel_table():
 
 
 @cache
-def mix_tables():
-    """Return (the mix of channels for each year of age, whether each city has no shop)."""
+def mix_starts():
+    """Return (where the row of `channel_table` of a person begins; where the entries of each city begin there).
+
+    The first is for (a city with a shop or one without, segment, age).
+    """
     steps = [(step["until"], number) for number, step in enumerate(read_settings("parameters")["channels"]["by_age"])]
+    starts = np.tile(by_limit(steps, np.arange(OLDEST)), (2, len(SEGMENTS), 1))
+    starts[:, ONLINE_EXPLORER] = len(steps)
+    starts[1] = len(steps) + 1
     shops = {city for _, city, _ in read_settings("catalogue")["stores"]}
-    return by_limit(steps, np.arange(OLDEST)).astype(np.uint8), np.array([city not in shops for city in CITIES])
-
-
-def mix_groups(people):
-    """Return the row of `channel_table` of persons."""
-    by_years, no_shop = mix_tables()
-    ages = len(channel_table()) - 2
-    groups = np.where(people["segment"] == ONLINE_EXPLORER, np.uint8(ages), by_years[people["age"]])
-    return np.where(no_shop[people["city"]], np.uint8(ages + 1), groups)
+    return starts.reshape(-1) << 12, np.array([city not in shops for city in CITIES]) * starts[0].size
 
 
 def incomes(draws, people):
@@ -264,93 +220,6 @@ def incomes(draws, people):
 def former_addresses(people):
     """Return the former addresses of persons; null where the household has not moved."""
     return addresses(people, former=True)
-
-
-def phones_text(numbers, mask=None):
-    """Return mobile numbers as text of 11 digits; null for -1."""
-    numbers = np.asarray(numbers, dtype=np.int64)
-    mask = numbers < 0 if mask is None else mask
-    valid = np.where(mask, FIRST_RANGE, numbers) if mask.any() else numbers
-    head, rest = np.divmod(valid, 100_000_000)
-    middle, last = np.divmod(rest.astype(np.int32), np.int32(10_000))
-    out = np.empty(len(numbers), dtype=[("mark", "u1"), ("head", "<u2"), ("middle", "<u4"), ("last", "<u4")])
-    groups = digit_groups().view("<u4").reshape(-1)
-    head = groups[head]
-    out["mark"], out["head"] = head >> np.uint32(8), head >> np.uint32(16)
-    out["middle"], out["last"] = groups[middle], groups[last]
-    return fixed_text(out.view(np.uint8).reshape(len(numbers), 11), mask)
-
-
-@cache
-def digit_groups():
-    """Return the texts of 0000 to 9999 as an array of shape (10000, 4) of bytes."""
-    numbers = np.arange(10_000)
-    return np.stack([numbers // power % 10 + ord("0") for power in (1000, 100, 10, 1)], axis=1).astype(np.uint8)
-
-
-def fixed_text(matrix, mask=None):
-    """Return rows of bytes as an Arrow text column; null where `mask`."""
-    count, width = matrix.shape
-    offsets = np.arange(count + 1, dtype=np.int32) * width
-    column = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix)))
-    if mask is None or not mask.any():
-        return column
-    return pc.if_else(pa.array(~mask), column, pa.scalar(None, pa.string()))
-
-
-@cache
-def email_pieces():
-    """Return the pieces of e-mail addresses: what comes first, second, as thousands, and as the end with the domain."""
-    readings, joined, initials = surname_table()[1].to_pylist(), *(t.to_pylist() for t in given_texts()[2:])
-    first = pa.array(readings + joined + initials)
-    second = pa.array(readings + joined + ["." + text for text in readings] + ["_" + text for text in joined])
-    thousands = pa.array(["", *map(str, range(1, 100_000))])
-    domains = read_settings("parameters")["people"]["email_domains"]
-    ends = pa.array([f"{low:03d}@example.{domain}" for domain, _ in domains for low in range(1000)])
-    return first, second, thousands, ends, pick16([weight for _, weight in domains], 8).astype(np.int32) * 1000
-
-
-def emails(people):
-    """Return the e-mail addresses of persons, null where they have none; no two persons have the same."""
-    first, second, thousands, ends, domain = email_pieces()
-    form_word, domain_word = people["email_words"]
-    surnames_count, given_count = np.int32(len(surname_table()[1])), np.int32(len(given_texts()[0]))
-    form, surname, given = (form_word * np.int32(5)) >> 16, people["surname"], people["given"] + surnames_count
-    # 0 wangfang · 1 fangwang · 2 fang.wang · 3 wang_fang · 4 fwang (the initial of the given name)
-    surname_first = np.array([True, False, False, True, False])[form]
-    swap = np.where(surname_first, given - surname, 0)
-    head = given - swap + np.array([0, 0, 0, 0, given_count], dtype=np.int32)[form]
-    tail = surname + swap + np.array([0, 0, 1, 1, 0], dtype=np.int32)[form] * (surnames_count + given_count)
-    high, low = np.divmod(email_numbers(people), np.int32(1000))
-    end = domain[domain_word >> 8] + low
-    parts = [first.take(pa.array(head, mask=~people["has_email"])), second.take(pa.array(tail))]
-    return pc.binary_join_element_wise(*parts, thousands.take(pa.array(high)), ends.take(pa.array(end)), "")
-
-
-def email_numbers(people):
-    """Return the number in each e-mail address: each row has its own, with more digits in larger worlds."""
-    rows = people["row"] + 100
-    low = 10 ** (len(str(int(rows.min(initial=100)))) - 1)
-    if len(rows) and low <= rows.min() and rows.max() < 10 * low:  # nearly all blocks
-        return shuffle_decade(rows, low, people["email_shift"])
-    out, low = np.empty(len(rows), dtype=np.int32), 100
-    while low <= rows.max(initial=0):
-        inside = (rows >= low) & (rows < low * 10)
-        out[inside] = shuffle_decade(rows[inside], low, people["email_shift"])
-        low *= 10
-    return out
-
-
-def shuffle_decade(numbers, low, shift):
-    """Return the numbers from `low` to 10 · `low` − 1 in another order, each once.
-
-    An affine shuffle: 7 · 11 · 13 · 1000003 has no divisor in common with 9 · 10^n.
-    """
-    out = (numbers - low) * (1_001 * 1_000_003 % (9 * low))
-    out += shift % (9 * low)
-    out %= 9 * low
-    out += low
-    return out.astype(np.int32)
 
 
 def id_numbers(people):
@@ -395,7 +264,7 @@ def make_master(draws, start, stop):
     pyarrow.Table
         person_id, name, gender, birth_date, phone, email, address (with the city), joined_on.
     """
-    people = make_people(draws, np.arange(start, stop), traits=False)
+    people = make_people(draws, np.arange(start, stop), traits=False, past=False)
     return pa.table(
         {
             "person_id": id_text(person_ids(draws, people["row"])),
@@ -405,6 +274,6 @@ def make_master(draws, start, stop):
             "phone": phones_text(people["phone"]),
             "email": emails(people),
             "address": addresses(people, city=True),
-            "joined_on": date_column(first_days(make_start_days(draws, people))),
+            "joined_on": date_column(make_first_days(draws, people)[0]),
         }
     )

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from cimlab.retailer.cards import LATE, choose_stores, count_until, store_tables
-from cimlab.retailer.draws import ONE, by_limit, pick16, poisson_table, read_settings
+from cimlab.retailer.draws import ONE, by_limit, pick16, poisson_guides, poisson_table, read_settings
 from cimlab.retailer.world import (
     CALL,
     FIRST_DAY,
@@ -37,9 +37,13 @@ TIME_BITS = 31
 DAYS = 3 * 365
 
 
-def is_used(persons):
-    """Return whether compiled code is used for a block of so many persons: numba is there, and compiling pays."""
-    return persons >= WORTH_COMPILING and find_spec("numba") is not None
+def compiled_loops(persons):
+    """Return the module of compiled loops for a block of so many persons; None without numba, or if it does not pay."""
+    if persons < WORTH_COMPILING or find_spec("numba") is None:
+        return None
+    from cimlab.retailer import compiled
+
+    return compiled
 
 
 @cache
@@ -101,12 +105,10 @@ def make_times(draws, people):
 
 def count_orders(draws, rows, means):
     """Return how often each person buys, leaving or not: Poisson."""
-    if not is_used(len(rows)):
+    if draws.compiled is None:
         return draws.poisson(means, "person", "orders", rows)
-    from cimlab.retailer import compiled
-
     counts = np.empty(len(rows), dtype=np.int64)
-    compiled.poisson(means, rows, draws.key("person", "orders"), poisson_table(), counts)
+    draws.compiled.poisson(means, draws.bits("person", "orders", rows), poisson_table(), poisson_guides(), counts)
     return counts
 
 
@@ -119,14 +121,12 @@ def spread_purchases(draws, people, begin, spans, counts, welcomed):
     counts = counts + welcomed
     rows, cells, since = people["row"], clock()[1], people["since"]
     newcomer = since >= FIRST_DAY
-    if is_used(len(rows)):
-        from cimlab.retailer import compiled
-
+    if draws.compiled is not None:
         out = tuple(np.empty(int(counts.sum() + newcomer.sum()), dtype=np.int64) for _ in range(3))
         people["counted"] = np.empty(len(rows), dtype=np.int64)
         arrays = (rows, since, begin, spans, early, counts, welcomed, newcomer, people["leaves_after"], cells)
         key = draws.key("order", "time")
-        length = compiled.spread(*arrays, FIRST_DAY, key, THINGS, (*out, people["counted"]))
+        length = draws.compiled.spread(*arrays, FIRST_DAY, key, THINGS, (*out, people["counted"]))
         return tuple(column[:length] for column in out)
     person = np.repeat(np.arange(len(rows)), counts)
     place = draws.bits("order", "time", rows[person] * THINGS + ranges(counts)) >> np.uint64(32)
@@ -212,19 +212,10 @@ def describe_orders(draws, people, orders):
     held = people["record_days"] != LATE
     per_person = held.sum(axis=0)
     first = np.cumsum(per_person) - per_person
-    if is_used(len(first)):
-        from cimlab.retailer import compiled
-
+    if draws.compiled is not None:
         keys = np.array([draws.key("order", column) for column in ("choices", "store", "old record")])
-        names = {
-            "channel": np.int64,
-            "at": np.int64,
-            "hour": np.int64,
-            "store": np.int64,
-            "record": np.int64,
-            "unlucky": np.int64,
-        }
-        out = tuple(np.empty(len(person), dtype=kind) for kind in names.values())
+        names = ("channel", "at", "hour", "store", "record", "unlucky")
+        out = tuple(np.empty(len(person), dtype=np.int64) for _ in names)
         arrays = (
             person,
             orders["key"],
@@ -235,7 +226,7 @@ def describe_orders(draws, people, orders):
             people["channels"],
             people["city"],
         )
-        compiled.describe(*arrays, sale, channel_tables(), hour_table(), keys, store_tables(), per_thousand, out)
+        draws.compiled.describe(*arrays, sale, channel_tables(), hour_table(), keys, store_tables(), per_thousand, out)
         orders |= dict(zip(names, out, strict=True))
         return
     words = draws.words("order", "choices", orders["key"]).astype(np.int64)

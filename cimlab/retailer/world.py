@@ -62,33 +62,79 @@ def iso_dates(days):
     return day_texts().take(pa.array(days - FIRST_TEXT_DAY, mask=days == NO_DAY))
 
 
+def valid_bits(mask):
+    """Return which values are there as Arrow keeps it, a bit each; None if all are, where `mask` is True for none."""
+    return pa.py_buffer(np.packbits(~mask, bitorder="little")) if mask is not None and mask.any() else None
+
+
+def number_column(kind, values, mask):
+    """Return an Arrow column of that type on the numbers themselves: nothing is copied; null where `mask`."""
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(kind, len(values), [valid_bits(mask), pa.py_buffer(values)])
+
+
 def date_column(days):
     """Return days as an Arrow array of dates; NO_DAY becomes null."""
     days = np.asarray(days, dtype=np.int32)
-    return pa.array(days, mask=days == NO_DAY).cast(pa.date32())
+    return number_column(pa.date32(), days, days == NO_DAY)
 
 
 def time_column(minutes):
     """Return minutes since 1970 as an Arrow array of times; a negative number becomes null."""
     minutes = np.asarray(minutes, dtype=np.int64)
-    return pa.array(minutes * 60, mask=minutes < 0).cast(pa.timestamp("s"))
+    return number_column(pa.timestamp("s"), minutes * 60, minutes < 0)
+
+
+def text_column(offsets, data, mask=None):
+    """Return texts that lie one behind the other as an Arrow column; null where `mask`.
+
+    `offsets` and `data` hold the texts of the rows that are not null.
+    """
+    if mask is None or not mask.any():
+        mask = None
+    else:
+        place = np.zeros(len(mask) + 1, dtype=np.int64)
+        np.cumsum(~mask, out=place[1:])
+        offsets = offsets[place]
+    buffers = pa.py_buffer(np.ascontiguousarray(offsets, dtype=np.int32)), pa.py_buffer(data), valid_bits(mask)
+    return pa.StringArray.from_buffers(len(offsets) - 1, *buffers)
+
+
+def join_texts(pieces, codes, mask=None):
+    """Return texts that are put together from pieces, as an Arrow column.
+
+    All pieces are taken at once. So they already lie in memory as the texts do, and only the borders within a text go.
+
+    Parameters
+    ----------
+    pieces : pyarrow.StringArray
+    codes : array of int, shape (texts, parts)
+        The numbers of the pieces of each text that is not null.
+    mask : array of bool, optional
+        One entry a row: where the column is null.
+    """
+    taken = pieces.take(pa.array(codes.reshape(-1)))
+    if not len(taken):
+        return text_column(np.zeros(1, dtype=np.int32), b"", mask)
+    _, offsets, data = taken.buffers()
+    return text_column(np.frombuffer(offsets, dtype=np.int32, count=codes.size + 1)[:: codes.shape[1]], data, mask)
 
 
 def id_text(ids, mask=None):
     """Return identifiers (their bytes in a uint64, see `Draws.ids`) as an Arrow text column; null where `mask`."""
     data = np.ascontiguousarray(ids.astype("<u8", copy=False))
+    if mask is not None:
+        data = data.compress(~mask)
     short = data < 1 << 48
-    if short.any():
-        bytes_ = data.view(np.uint8).reshape(-1, 8)
-        lengths = np.where(short, 6, 8)
-        data = bytes_[:, :6] if short.all() else bytes_[np.arange(8) < lengths[:, None]]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    else:  # nothing is copied
-        offsets = np.arange(len(ids) + 1, dtype=np.int32) * 8
-    column = pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(data)))
-    if mask is None or not mask.any():
-        return column
-    return pa.compute.if_else(pa.array(~mask), column, pa.scalar(None, pa.string()))
+    if not short.any():  # nothing is copied
+        return text_column(np.arange(0, 8 * len(data) + 1, 8, dtype=np.int32), data, mask)
+    if short.all():
+        pairs, out = data.view("<u2").reshape(-1, 4), np.empty((len(data), 3), dtype="<u2")
+        for place in range(3):  # five times faster than to copy the three at once
+            out[:, place] = pairs[:, place]
+        return text_column(np.arange(0, 6 * len(data) + 1, 6, dtype=np.int32), out, mask)
+    lengths, bytes_ = np.where(short, 6, 8), data.view(np.uint8).reshape(-1, 8)
+    return text_column(np.concatenate([[0], np.cumsum(lengths)]), bytes_[np.arange(8) < lengths[:, None]], mask)
 
 
 def enum_column(codes, names):
