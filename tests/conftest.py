@@ -64,3 +64,27 @@ def pytest_collection_modifyitems(config, items):
             raise pytest.UsageError(f"the tests marked '{marker}' must run here, but: {reason}")
         for item in marked if reason else []:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+# What a browser on a machine without a network must not try, and what root needs to start it at all.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium under Playwright; Playwright's own download is not used. One for all tests of a process:
+    its loop runs until the end, and a second Playwright beside it is refused."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()

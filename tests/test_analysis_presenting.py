@@ -10,7 +10,6 @@ import pytest
 
 from cimlab import plots
 from cimlab.analysis import dashboard, presenting, show_report, write_report
-from tests.conftest import find_chromium
 
 GIVEN = {"question": "Who pays?", "answer": "Two of three.", "source": "enterprise_orders", "as_of": "2026-06-30"}
 
@@ -139,27 +138,23 @@ def test_a_dashboard_draws_its_charts_and_no_more_than_one_look_holds():
 
 
 @pytest.mark.browser
-def test_a_report_prints_on_one_page_of_a4_with_its_own_letters(tmp_path):
-    from playwright.sync_api import sync_playwright
-
+def test_a_report_prints_on_one_page_of_a4_with_its_own_letters(tmp_path, browser):
     board = dashboard(tiles(value=[93.7, 12345.0], unit=["%", "CNY"]), [lambda ax: draw_on(ax)], "Credit")
     table = pd.DataFrame({"firm": ["上海邈樾餐饮股份有限公司"] * 5, "overdue": [1000.0] * 5})
     sections = [{"heading": "Where we stand", "figure": board, "alt": "Two numbers and one chart of debts"}]
     sections += [{"heading": "Debts", "table": table}, {"heading": "How sure", "text": "A test in time."}]
     path = write_report(tmp_path / "report.html", "企业客户信用报告", sections, **GIVEN)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 375, "height": 700})
-        asked = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.as_uri())
-        page.evaluate("document.fonts.ready")
-        assert page.evaluate("[...document.fonts].map(font => font.status)") == ["loaded"]
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375, "a telephone shows it without moving it"
-        pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
-        page.set_content(show_report(path).data)
-        inside = page.frames[1].locator("h1").inner_text()
-        browser.close()
+    page = browser.new_page(viewport={"width": 375, "height": 700})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.evaluate("document.fonts.ready")
+    assert page.evaluate("[...document.fonts].map(font => font.status)") == ["loaded"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375, "a telephone shows it without moving it"
+    pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
+    page.set_content(show_report(path).data)
+    inside = page.frames[1].locator("h1").inner_text()
+    page.close()
     assert pages == 1 and inside == "企业客户信用报告"
     assert all(url.startswith(("file:", "data:", "about:")) for url in asked)
 

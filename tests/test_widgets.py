@@ -325,20 +325,14 @@ def test_a_page_made_from_it_shows_picture_and_words(executed, state):
 
 
 @pytest.mark.browser
-def test_a_page_without_a_kernel_shows_the_picture_and_one_with_the_explorer_hides_it(executed, tmp_path):
-    from playwright.sync_api import sync_playwright
-
-    from tests.conftest import find_chromium
-
+def test_a_page_without_a_kernel_shows_the_picture_and_one_with_the_explorer_hides_it(executed, tmp_path, browser):
     page_file = tmp_path / "page.html"
     page_file.write_text(HTMLExporter(template_name="lab").from_notebook_node(executed)[0], encoding="utf-8")
-    with sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
-        page = chromium.new_page()
-        page.goto(page_file.as_uri(), wait_until="domcontentloaded")
-        still = page.locator(".cimlab-still img")
-        assert still.is_visible() and still.bounding_box()["width"] > 500
-        # What JupyterLab puts there: the explorer itself in the output before the picture.
-        page.evaluate("document.querySelector('.jupyter-widgets').classList.add('cimlab-live')")
-        assert not still.is_visible()
-        chromium.close()
+    page = browser.new_page()
+    page.goto(page_file.as_uri(), wait_until="domcontentloaded")
+    still = page.locator(".cimlab-still img")
+    assert still.is_visible() and still.bounding_box()["width"] > 500
+    # What JupyterLab puts there: the explorer itself in the output before the picture.
+    page.evaluate("document.querySelector('.jupyter-widgets').classList.add('cimlab-live')")
+    assert not still.is_visible()
+    page.close()

@@ -12,19 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import find_chromium
 from tests.notebooks import ROOT
 
-# What a browser on a machine without a network must not try, and what root needs to start it at all.
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 COURSE = ["chapters", "labs", "solutions", "index.ipynb", "nbgrader_config.py"]
 
 
@@ -77,17 +66,6 @@ def wait_for_server(server, runtime, log, seconds=120):
             return info["url"], info["token"]
         time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Debian's Chromium under Playwright; Playwright's own download is not used."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
