@@ -66,6 +66,17 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture
+def clean_matplotlib():
+    """Matplotlib as it is at the start, before and after a test."""
+    import matplotlib.pyplot as plt
+
+    plt.rcdefaults()
+    yield
+    plt.close("all")
+    plt.rcdefaults()
+
+
 # What a browser on a machine without a network must not try, and what root needs to start it at all.
 CHROMIUM_FLAGS = [
     "--no-sandbox",

@@ -24,12 +24,8 @@ GB2312 = [character for pair in PAIRS if (character := bytes(pair).decode("gb231
 
 
 @pytest.fixture(autouse=True)
-def clean():
-    """Matplotlib as it is at the start, before and after each test."""
-    plt.rcdefaults()
-    yield
-    plt.close("all")
-    plt.rcdefaults()
+def clean(clean_matplotlib):
+    """Every test of this file begins with Matplotlib as it is at the start."""
 
 
 @pytest.fixture

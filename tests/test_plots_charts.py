@@ -16,12 +16,8 @@ TODAY = "2026-06-30"
 
 
 @pytest.fixture(autouse=True)
-def clean():
-    """Matplotlib as it is at the start, before and after each test."""
-    plt.rcdefaults()
-    yield
-    plt.close("all")
-    plt.rcdefaults()
+def clean(clean_matplotlib):
+    """Every test of this file begins with Matplotlib as it is at the start."""
 
 
 @pytest.fixture(scope="module")
