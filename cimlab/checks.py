@@ -421,6 +421,52 @@ def require(condition, sentence):
         raise CheckFailed(sentence)
 
 
+def choices(chosen, right, words, *, place, elsewhere, absent, reveal=True):
+    """Check a dict in which each key was given one of a few words.
+
+    Parameters
+    ----------
+    chosen : dict
+        What the student wrote: key → word.
+    right : dict
+        Key → (the right word, a hint for who chose another one).
+    words : sequence of str
+        The words that there are.
+    place : str
+        What a key is called, with ``{}`` for the key: ``"`kinds[{}]`"``.
+    elsewhere : str
+        What it is called in a hidden check, which names no key.
+    absent : str
+        What to say of a key that is not there.
+    reveal : bool
+        Whether keys may be named; not in a hidden check.
+
+    Raises
+    ------
+    CheckFailed
+        At the first key that is absent, has no word, an unknown or a wrong one.
+
+    Examples
+    --------
+    >>> right = {"amount": ("behavioural", "To buy is to *do* something.")}
+    >>> told = {"place": "`kinds[{}]`", "elsewhere": "A field", "absent": "`kinds` needs all fields."}
+    >>> choices({"amount": "behavioural"}, right, ["descriptive", "behavioural"], **told)
+    >>> choices({"amount": "descriptive"}, right, ["descriptive", "behavioural"], **told)
+    Traceback (most recent call last):
+    cimlab.checks.CheckFailed: `kinds['amount']` is 'descriptive'; that is not right. To buy is to *do* something.
+    """
+    listed, many = ", ".join(map(repr, words)), _NUMBERS[len(words)]
+    for key, (word, hint) in right.items():
+        where = place.format(repr(key)) if reveal else elsewhere
+        require(key in chosen, f"{where} is not there: {absent}")
+        own = chosen[key]
+        require(own is not None and own is not ..., f"{where} is not chosen yet: write one of the {many} words.")
+        told = repr(own) if reveal or own in words else "another word"
+        require(own in words, f"{where} is {told}; the {many} words are {listed}.")
+        require(own == word, f"{where} is {told}; that is not right. {hint}")
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _CONTAINERS = (list, tuple, dict, set)
 _NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}  # what Python makes of a body of `...`
 

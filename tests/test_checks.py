@@ -447,3 +447,40 @@ def test_a_notebook_shows_the_sentence_and_no_test_code():
     assert (value.ename, value.evalue) == ("CheckFailed", "`total` is 41: it is not right, it is too small.")
     assert value.traceback == [value.evalue]
     assert "(in your line `return phone['number']`)" in function.evalue
+
+
+# --- choices
+
+
+KINDS = {"amount": ("does", "To buy is a deed."), "stars": ("thinks", "A mark is an opinion.")}
+TOLD = {"place": "`kinds[{}]`", "elsewhere": "One of the others", "absent": "all two are needed."}
+
+
+@pytest.mark.parametrize(
+    ("own", "sentence", "hidden"),
+    [
+        (
+            {"stars": "thinks"},
+            "`kinds['amount']` is not there: all two are needed.",
+            "One of the others is not there: ",
+        ),
+        (
+            {"amount": ...},
+            "`kinds['amount']` is not chosen yet: write one of the two words.",
+            "One of the others is not",
+        ),
+        (
+            {"amount": "do"},
+            "`kinds['amount']` is 'do'; the two words are 'does', 'thinks'.",
+            "others is another word; ",
+        ),
+        ({"amount": "thinks"}, "is 'thinks'; that is not right. To buy is a deed.", "One of the others is 'thinks'; "),
+    ],
+)
+def test_each_wrong_choice_gets_its_sentence(own, sentence, hidden):
+    for reveal, said in ((True, sentence), (False, hidden)):
+        with pytest.raises(checks.CheckFailed) as failure:
+            checks.choices(own, KINDS, ["does", "thinks"], **TOLD, reveal=reveal)
+        assert said in str(failure.value)
+        assert reveal or "amount" not in str(failure.value)
+    checks.choices({"amount": "does", "stars": "thinks"}, KINDS, ["does", "thinks"], **TOLD)

@@ -98,17 +98,9 @@ def gains(mailed):
 
 def compare_kinds(kinds, right, reveal=True):
     """Compare a dict of field → kind with the right one; `right` is field → (kind, hint)."""
-    for field, (kind, hint) in right.items():
-        where = f"`kinds[{field!r}]`" if reveal else "One of the other fields of `kinds`"
-        checks.require(
-            field in kinds, f"{where} is not there: `kinds` needs all ten fields, spelt as in the list `fields`."
-        )
-        own = kinds[field]
-        checks.require(own is not None and own is not ..., f"{where} has no kind yet: write one of the three words.")
-        if own not in KINDS:
-            own = repr(own) if reveal else "another word"
-            checks.require(False, f"{where} is {own}; the three words are {', '.join(map(repr, KINDS))}.")
-        checks.require(own == kind, f"{where} is {own!r}; that is not right. {hint}")
+    names = {"place": "`kinds[{}]`", "elsewhere": "One of the other fields of `kinds`"}
+    absent = "`kinds` needs all ten fields, spelt as in the list `fields`."
+    checks.choices(kinds, right, KINDS, **names, absent=absent, reveal=reveal)
 
 
 def check_kinds(names):

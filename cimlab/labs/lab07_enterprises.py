@@ -81,17 +81,9 @@ def choose_case(table, orders):
 
 def compare_charts(charts, right, reveal=True):
     """Compare a dict of question → chart with the right one; `right` is question → (chart, hint)."""
-    for question, (chart, hint) in right.items():
-        where = f"The chart for {question!r}" if reveal else "The chart for one of the other questions"
-        checks.require(
-            question in charts, f"{where} is not there: `charts` needs all ten `questions`, spelt as in that list."
-        )
-        own = charts[question]
-        checks.require(own is not None and own is not ..., f"{where} is not chosen yet: write one of the five words.")
-        if own not in CHARTS:
-            own = repr(own) if reveal else "another word"
-            checks.require(False, f"{where} is {own}; the five words are {', '.join(map(repr, CHARTS))}.")
-        checks.require(own == chart, f"{where} is {own!r}; that is not right. {hint}")
+    names = {"place": "The chart for {}", "elsewhere": "The chart for one of the other questions"}
+    absent = "`charts` needs all ten `questions`, spelt as in that list."
+    checks.choices(charts, right, CHARTS, **names, absent=absent, reveal=reveal)
 
 
 def check_charts(names):
