@@ -210,7 +210,7 @@ def forecast_explorer(values, unit="value", season=None):
         raise ValueError(
             f"forecast_explorer: {len(values)} periods are too few, {least} are needed: two seasons or more"
         )
-    longest = min(4 * season if season <= 7 else season, len(values) // 4)
+    longest = min(_stretch(season), len(values) // 4)
     first = max(len(values) // 2, season)
     methods = _methods(values.iloc[:first], season)
     known = {}
@@ -224,7 +224,7 @@ def forecast_explorer(values, unit="value", season=None):
         plots.forecast(shown, {method: ahead}, title, unit, **band, ax=ax)
         return told.replace("periods", periods if horizon > 1 else periods[:-1])
 
-    usual = min(2 * season if season <= 7 else season // 2, longest)
+    usual = min(_stretch(season) // 2, longest)
     menu = ipywidgets.Dropdown(options=list(methods), value=list(methods)[1], description="Method", **_LOOK)
     slider = ipywidgets.IntSlider(
         value=usual,
@@ -237,11 +237,16 @@ def forecast_explorer(values, unit="value", season=None):
     return Explorer({"method": menu, "horizon": slider}, draw)
 
 
+def _stretch(season):
+    """Return how far one looks back and ahead: four short seasons, such as weeks, or one long season."""
+    return 4 * season if season <= 7 else season
+
+
 def _methods(past, season):
     """Return the methods that can forecast from so short a past, by name; the baseline is the first."""
     from cimlab import analysis
 
-    window = 4 * season if season <= 7 else season
+    window = _stretch(season)
     methods = {
         "seasonal naive": partial(analysis.seasonal_naive, season=season),
         f"mean of the last {window}": partial(analysis.moving_average, window=window),

@@ -26,9 +26,10 @@ The three families of methods, what is measured on persons, and what on enterpri
 Every name below can be imported from here: ``from cimlab.analysis import rfm``.
 """
 
-import importlib
+from cimlab._lazy import lazy_names
 
 _HOME = {
+    "cimlab.collection": ["net_promoter_score"],  # chapter 2 asks the question, this chapter reads the answers
     "comparison": ["compare_over_time", "compare_with_peers", "compare_with_plan"],
     "indicators": ["composite_index", "radar_points", "scale_indicators"],
     "correlation": ["correlate", "correlate_all"],
@@ -71,17 +72,4 @@ _HOME = {
     ],
     "presenting": ["dashboard", "show_report", "write_report"],
 }
-_WHERE = {name: f"cimlab.analysis.{module}" for module, names in _HOME.items() for name in names}
-_WHERE["net_promoter_score"] = "cimlab.collection"  # chapter 2 asks the question, this chapter reads the answers
-__all__ = sorted(_WHERE)
-
-
-def __getattr__(name):
-    # Lazy: who only counts cohorts does not wait for the libraries of the forecasts to load.
-    if name in _WHERE:
-        return getattr(importlib.import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'cimlab.analysis' has no attribute {name!r}; it has: {', '.join(__all__)}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

@@ -37,6 +37,17 @@ def need(table, columns, what="table"):
     return table[list(dict.fromkeys(columns))].copy()
 
 
+def after(as_of):
+    """Return the first moment that is no longer known: midnight after the day.
+
+    Examples
+    --------
+    >>> after("2026-06-30")
+    Timestamp('2026-07-01 00:00:00')
+    """
+    return pd.Timestamp(as_of).normalize() + pd.Timedelta(days=1)
+
+
 def orders_until(orders, as_of, columns, customer="customer_id"):
     """Return the orders of known customers up to the end of a day, with the columns that are needed.
 
@@ -74,8 +85,7 @@ def orders_until(orders, as_of, columns, customer="customer_id"):
         has = ", ".join(str(column) for column in orders.columns)
         raise ValueError(f"no column {customer!r} says whose order it is: name yours, customer=…; there is: {has}")
     wanted = need(orders, [customer, "ordered_at", *columns], "orders table")
-    end = pd.Timestamp(as_of).normalize() + pd.Timedelta(days=1)
-    wanted = wanted[wanted[customer].notna() & (wanted["ordered_at"] < end)]
+    wanted = wanted[wanted[customer].notna() & (wanted["ordered_at"] < after(as_of))]
     if wanted.empty:
         raise ValueError(f"no known customer bought anything up to {pd.Timestamp(as_of).date()}: is the day right?")
     return wanted

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlab._whole import whole_file
+
 LABELS = {
     "en": {"question": "Question", "answer": "Answer", "source": "Source", "as_of": "Data up to"},
     "zh": {"question": "问题", "answer": "结论", "source": "来源", "as_of": "数据截至"},
@@ -106,15 +108,13 @@ def write_report(path, title, sections, question, answer, source, as_of, languag
         ]
     )
     head = f'<meta charset="utf-8"><title>{safe["title"]}</title><meta name="viewport" content="width=device-width">'
-    style = f"<style>{_font_face(body)}{STYLE}</style>"
+    from cimlab.plots.style import font_face
+
+    style = f"<style>{font_face(body)}{STYLE}</style>"
     lang = {"en": "en", "zh": "zh-CN"}[language]
     page = f'<!DOCTYPE html>\n<html lang="{lang}"><head>{head}{style}</head>\n<body>{body}</body></html>\n'
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as place:
+        place.write_text(page, encoding="utf-8")
     return path
 
 
@@ -305,19 +305,3 @@ def _cell(value):
     return (
         value if isinstance(value, (str, bool)) else _number(value) if isinstance(value, (int, float)) else str(value)
     )
-
-
-def _font_face(text):
-    """Return the letters that the page uses as a style: Chinese is readable where no Chinese font is installed."""
-    from fontTools import subset
-
-    from cimlab import plots
-
-    options, stream = subset.Options(flavor="woff"), io.BytesIO()
-    with subset.load_font(str(plots.FONT_FILE), options) as font:
-        cutter = subset.Subsetter(options)
-        cutter.populate(text=text)
-        cutter.subset(font)
-        subset.save_font(font, stream, options)
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return f'@font-face {{ font-family: "Report"; src: url("data:font/woff;base64,{data}") format("woff"); }}'

@@ -19,7 +19,7 @@ The steps of the chapter, each a small module::
 Every name below can be imported from here: ``from cimlab.collection import read_call_notes``.
 """
 
-import importlib
+from cimlab._lazy import lazy_names
 
 _HOME = {
     "readers": [
@@ -54,16 +54,4 @@ _HOME = {
     "models": ["predict_classes", "text_model"],
     "scoring": ["common_errors", "score_extraction"],
 }
-_WHERE = {name: module for module, names in _HOME.items() for name in names}
-__all__ = sorted(_WHERE)
-
-
-def __getattr__(name):
-    # Lazy: a student who only opens a file does not wait for the rules and the models to load.
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"cimlab.collection.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 'cimlab.collection' has no attribute {name!r}; it has: {', '.join(__all__)}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

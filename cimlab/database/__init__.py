@@ -16,7 +16,7 @@ The steps of the two chapters, each a small module::
 Every name below can be imported from here: ``from cimlab.database import link_records``.
 """
 
-import importlib
+from cimlab._lazy import lazy_names
 
 _HOME = {
     "extract": ["extract_records"],
@@ -59,16 +59,4 @@ _HOME = {
     "merge": ["CUSTOMER_RULES", "merge_records"],
     "names": ["pinyin_names", "standardise_names", "surnames"],
 }
-_WHERE = {name: module for module, names in _HOME.items() for name in names}
-__all__ = sorted(_WHERE)
-
-
-def __getattr__(name):
-    # Lazy: a student who only standardises names does not wait for the database and the linkage engine to load.
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"cimlab.database.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 'cimlab.database' has no attribute {name!r}; it has: {', '.join(__all__)}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

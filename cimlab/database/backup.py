@@ -10,6 +10,7 @@ import pandas as pd
 from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.pool import NullPool
 
+from cimlab._whole import whole_file
 from cimlab.database.schema import BASE
 
 
@@ -172,20 +173,17 @@ def prove_restore(base, backup):
 
 def _copy(source, path):
     """Copy a SQLite base to a file beside `path`, see that it is sound, then put it in place in one step."""
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        with closing(sqlite3.connect(temporary)) as target:
-            source.backup(target)
-            sound = target.execute("PRAGMA integrity_check").fetchone()[0]
-        if sound != "ok":
-            raise ValueError(f"the copy is damaged, {path} was left as it is: {sound}")
-        temporary.replace(path)
+        with whole_file(path) as place:
+            with closing(sqlite3.connect(place)) as target:
+                source.backup(target)
+                sound = target.execute("PRAGMA integrity_check").fetchone()[0]
+            if sound != "ok":
+                raise ValueError(f"the copy is damaged, {path} was left as it is: {sound}")
     except sqlite3.DatabaseError as error:
         raise ValueError(f"cannot copy, {path} was left as it is: {error}") from error
     except PermissionError as error:
         raise PermissionError(f"cannot replace {path}: close the programs that use it and try again") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _row_hashes(base, table):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cimlab._whole import whole_file
 from cimlab.database.schema import BASE
 
 FORM_TABLES = ("customer_file", "enterprise_file", "transactions")
@@ -79,12 +80,9 @@ def needed(column):
 
 
 def _save(book, path):
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        book.save(temporary)
-        temporary.replace(path)
+        with whole_file(path) as place:
+            book.save(place)
     except PermissionError as error:
         raise PermissionError(f"cannot write {path}: is it open in Excel? Close it there and try again") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path

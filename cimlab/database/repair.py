@@ -230,6 +230,3 @@ def _told_by_id_number(records):
 
 def _right_numbers(typed):
     return standardise_codes(typed).where(id_number_status(typed) == "ok")
-
-
-__all__ = ["DEFAULT_DATES", "repair_missing", "repair_typed", "repair_values"]

@@ -88,7 +88,7 @@ def make_customer_file(customers, tiers=None):
     if "id_number" in rows:
         numbers = rows["id_number"]
         rows["id_number"] = numbers.where((id_number_status(numbers) == "ok") & ~numbers.duplicated(keep=False))
-    return rows[[column.name for column in BASE.tables["customer_file"].columns if column.name in rows]]
+    return _as_in(rows, "customer_file")
 
 
 def make_enterprise_file(enterprises):
@@ -113,7 +113,7 @@ def make_enterprise_file(enterprises):
     """
     numbers = _enterprise_ids(enterprises["customer_id"])
     rows = enterprises.assign(enterprise_id=numbers, updated_on=enterprises["updated_at"].dt.normalize())
-    return rows[[column.name for column in BASE.tables["enterprise_file"].columns if column.name in rows]]
+    return _as_in(rows, "enterprise_file")
 
 
 def make_transactions(orders, clusters):
@@ -184,7 +184,7 @@ def make_enterprise_transactions(orders, clusters):
     if len(lost):
         raise ValueError(f"{len(lost)} orders refer to a record without a firm, the first to {lost.iloc[0]!r}")
     rows = orders.rename(columns={"b2b_order_id": "order_id"}).assign(enterprise_id=_enterprise_ids(firm))
-    return rows[[column.name for column in BASE.tables["enterprise_transactions"].columns if column.name in rows]]
+    return _as_in(rows, "enterprise_transactions")
 
 
 def fill_database(engine, **frames):
@@ -315,6 +315,11 @@ def to_rows(frame, table):
         )
     columns = {name: [_plain(value, table.columns[name].type) for value in frame[name]] for name in frame.columns}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _as_in(rows, table):
+    """Return the columns that the table has too, in its order."""
+    return rows[[column.name for column in BASE.tables[table].columns if column.name in rows]]
 
 
 def _enterprise_ids(cluster_numbers):

@@ -16,7 +16,7 @@ The steps, each a small module::
 Every name below can be imported from here: ``from cimlab.profiles import rule_labels``.
 """
 
-import importlib
+from cimlab._lazy import lazy_names
 
 _HOME = {
     "words": ["CATEGORIES", "CHANNELS", "TABLES", "VARIABLES"],
@@ -47,16 +47,4 @@ _HOME = {
     "cloud": ["cloud_words", "missing_glyphs", "place_words", "tag_cloud"],
     "cards": ["customer_persona", "persona_figure", "persona_html", "segment_persona"],
 }
-_WHERE = {name: f"cimlab.profiles.{module}" for module, names in _HOME.items() for name in names}
-__all__ = sorted(_WHERE)
-
-
-def __getattr__(name):
-    # Lazy: who only reads the rules does not wait for the library of the models to load.
-    if name in _WHERE:
-        return getattr(importlib.import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'cimlab.profiles' has no attribute {name!r}; it has: {', '.join(__all__)}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)

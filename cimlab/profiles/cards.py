@@ -7,7 +7,7 @@ import unicodedata
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from cimlab.analysis import presenting
+from cimlab.plots.style import font_face
 from cimlab.profiles.cloud import KIND_LOOK, LANGUAGES, cloud_words, tag_cloud
 from cimlab.profiles.limits import refuse_profile
 
@@ -217,7 +217,7 @@ def persona_figure(persona, language="en"):
     notes = [line for part in (persona["action"], _in(persona, "note", told)) for line in _wrap(part)]
     left.text(0.04, 0.97, "\n".join(who), va="top", fontsize=10, linespacing=1.3)
     left.text(0.04, 0.02, "\n".join(notes), va="bottom", fontsize=9.5, linespacing=1.3)
-    rows = [[_in(fact, "fact", language), _in(fact, "here", told), _in(fact, "all", told)] for fact in _dicts(persona)]
+    rows = _fact_rows(persona, language, told)
     top, bottom = 0.93 - 0.052 * len(who), 0.05 + 0.05 * len(notes)
     _draw_facts(left, [["", _TOLD[told]["here"], _TOLD[told]["all"]], *rows], top, (top - bottom) / (len(rows) + 1))
     tag_cloud(persona["words"], "", language, ax=right)
@@ -267,7 +267,6 @@ def persona_html(persona, language="en"):
         f"{safe(_in(word, 'label', language))}</span>"
         for word, size in zip(words.to_dict("records"), sizes, strict=True)
     ]
-    facts = [[_in(fact, "fact", language), _in(fact, "here", told), _in(fact, "all", told)] for fact in _dicts(persona)]
     sources = [
         [_in(row, "label", language), _kind(row["kind"], told), f"{row['weight']:.2f}", row["source"]]
         for row in persona["sources"].to_dict("records")
@@ -277,14 +276,14 @@ def persona_html(persona, language="en"):
         f"<article><h1>{name}</h1><p>{safe(_in(persona, 'who', told))}</p>",
         f'<p class="action"><b>{told_words["do"]}:</b> {action}</p>' if action else "",
         f'<p class="cloud">{" ".join(spans)}</p>',
-        _rows(["", told_words["here"], told_words["all"]], facts, {1, 2}),
+        _rows(["", told_words["here"], told_words["all"]], _fact_rows(persona, language, told), {1, 2}),
         f"<h2>{told_words['from']}</h2>",
         _rows(_HEADS[told], sources, {2}),
         f"<footer>{safe(_in(persona, 'note', told))}</footer></article>",
     ]
     page = "\n".join(part for part in body if part)
     head = f'<meta charset="utf-8"><title>{name}</title><meta name="viewport" content="width=device-width">'
-    style = f"<style>{presenting._font_face(page)}{_STYLE}</style>"
+    style = f"<style>{font_face(page)}{_STYLE}</style>"
     lang = {"en": "en", "zh": "zh-CN"}[told]
     return f'<!DOCTYPE html>\n<html lang="{lang}"><head>{head}{style}</head>\n<body>{page}</body></html>\n'
 
@@ -317,8 +316,10 @@ def _facts(here, everybody):
     return facts.apply(lambda column: column.str.replace("%", "\u00a0%"))
 
 
-def _dicts(persona):
-    return persona["facts"].to_dict("records")
+def _fact_rows(persona, language, told):
+    """Return the name of each number in one language, the numbers in another."""
+    facts = persona["facts"].to_dict("records")
+    return [[_in(fact, "fact", language), _in(fact, "here", told), _in(fact, "all", told)] for fact in facts]
 
 
 def _draw_facts(ax, rows, top, step):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
+from statsmodels.stats.proportion import proportion_confint
 
 
 def label_rates(labels, label, groups, reference=None, confidence=0.95, least_ratio=0.8):
@@ -59,7 +60,9 @@ def label_rates(labels, label, groups, reference=None, confidence=0.95, least_ra
     table = has.groupby(grouped.to_numpy()).agg(customers="size", labelled="sum").astype("int64")
     table["rate"] = table["labelled"] / table["customers"]
     z = norm.ppf(0.5 + confidence / 2)
-    table["low"], table["high"] = _wilson(table["rate"], table["customers"], z)
+    table["low"], table["high"] = proportion_confint(
+        table["labelled"], table["customers"], alpha=1 - confidence, method="wilson"
+    )
     reference = table["rate"].idxmax() if reference is None else reference
     if reference not in table.index:
         raise ValueError(f"there is no group {reference!r}; the groups are: {', '.join(map(str, table.index))}")
@@ -71,12 +74,6 @@ def label_rates(labels, label, groups, reference=None, confidence=0.95, least_ra
     table.loc[reference, ["ratio_low", "ratio_high"]] = 1.0
     table.loc[reference, "verdict"] = "reference"
     return table.rename_axis("group").reset_index()
-
-
-def _wilson(rate, number, z):
-    middle = (rate + z**2 / (2 * number)) / (1 + z**2 / number)
-    half = z * np.sqrt(rate * (1 - rate) / number + z**2 / (4 * number**2)) / (1 + z**2 / number)
-    return (middle - half).clip(lower=0), (middle + half).clip(upper=1)
 
 
 def _katz(table, reference, z):

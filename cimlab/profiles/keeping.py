@@ -204,13 +204,7 @@ def label_changes(before, after):
     0  buys online     0       1     1      1.0
     1   all labels     0       1     1      1.0
     """
-    for labels in (before, after):
-        check_labels(labels)
-    keys = ["customer_id", "label"]
-    both = before[keys].merge(after[keys], on=keys, how="outer", indicator="where")
-    counts = pd.crosstab(both["label"], both["where"].astype("str"))
-    counts = counts.reindex(columns=["both", "right_only", "left_only"], fill_value=0)
-    counts = counts.set_axis(["kept", "gained", "lost"], axis=1)
+    counts = _moves(before, after, "label")
     table = pd.concat([counts.sort_index(), counts.sum().to_frame("all labels").T]).rename_axis("label").reset_index()
     table.insert(1, "before", table["kept"] + table["lost"])
     table.insert(2, "after", table["kept"] + table["gained"])
@@ -244,11 +238,17 @@ def profile_stability(before, after):
       customer_id  before  after  alike
     0          K1       1      2    0.5
     """
+    counts = _moves(before, after, "customer_id")
+    measures = {"before": counts["kept"] + counts["lost"], "after": counts["kept"] + counts["gained"]}
+    return pd.DataFrame({**measures, "alike": counts["kept"] / counts.sum(axis=1)}).reset_index()
+
+
+def _moves(before, after, by):
+    """Count the labels that were kept, gained and lost between two days, for each label or customer."""
     for labels in (before, after):
         check_labels(labels)
     keys = ["customer_id", "label"]
     both = before[keys].merge(after[keys], on=keys, how="outer", indicator="where")
-    counts = pd.crosstab(both["customer_id"], both["where"].astype("str"))
+    counts = pd.crosstab(both[by], both["where"].astype("str"))
     counts = counts.reindex(columns=["both", "right_only", "left_only"], fill_value=0)
-    measures = {"before": counts["both"] + counts["left_only"], "after": counts["both"] + counts["right_only"]}
-    return pd.DataFrame({**measures, "alike": counts["both"] / counts.sum(axis=1)}).reset_index()
+    return counts.set_axis(["kept", "gained", "lost"], axis=1)

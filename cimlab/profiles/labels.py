@@ -7,8 +7,8 @@ comes from: the table with its records and the rule, or the model.
 
 import pandas as pd
 
-from cimlab.analysis.columns import need
-from cimlab.profiles.variables import after, owners
+from cimlab.analysis.columns import after, need
+from cimlab.profiles.variables import owners
 from cimlab.profiles.words import CATEGORIES
 
 LABEL_COLUMNS = ["customer_id", "label", "label_zh", "kind", "weight", "since", "seen_on", "source"]

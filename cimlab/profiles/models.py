@@ -7,8 +7,8 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from cimlab.analysis.columns import after
 from cimlab.profiles.labels import _tidy
-from cimlab.profiles.variables import after
 
 FEATURES = ["recency", "frequency", "recent_orders", "monetary", "tenure"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cimlab.analysis.columns import need
+from cimlab.analysis.columns import after, need
 from cimlab.profiles.words import CATEGORIES, CHANNELS, TABLES, VARIABLES, share_of
 
 AGE_BANDS = {(14, 24): "14-24", (25, 34): "25-34", (35, 44): "35-44", (45, 54): "45-54", (55, 64): "55-64"}
@@ -150,17 +150,6 @@ def owners(clusters):
         twice = pairs.loc[pairs["record_id"].duplicated(), "record_id"].iloc[0]
         raise ValueError(f"the record {twice} belongs to two customers in the table of clusters: decide for one")
     return pairs.set_index("record_id")["customer_id"]
-
-
-def after(as_of):
-    """Return the first moment that is no longer known: midnight after the day.
-
-    Examples
-    --------
-    >>> after("2026-06-30")
-    Timestamp('2026-07-01 00:00:00')
-    """
-    return pd.Timestamp(as_of).normalize() + pd.Timedelta(days=1)
 
 
 def age_bands(birth_date, as_of):
