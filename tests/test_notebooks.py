@@ -158,6 +158,19 @@ def test_nothing_is_written_in_red(path, tmp_path):
     assert not red
 
 
+@pytest.mark.notebooks
+@pytest.mark.parametrize("path", nb.LABS, ids=name_of)
+def test_an_untouched_lab_fails_by_its_checks_only(path, tmp_path):
+    """Who runs all cells before answering reads the sentences of the checks, not that None has no attribute."""
+    from nbclient import NotebookClient
+
+    resources = {"metadata": {"path": str(tmp_path)}}
+    done = NotebookClient(nb.read(path), timeout=120, allow_errors=True, resources=resources).execute()
+    failed = {cell.id: output.ename for cell in nb.cells(done, "code") for output in cell.outputs if "ename" in output}
+    assert failed
+    assert {cell: name for cell, name in failed.items() if not cell.startswith("test_") or name != "CheckFailed"} == {}
+
+
 @pytest.mark.parametrize("path", nb.SOLUTIONS, ids=name_of)
 def test_lab_keeps_its_size(path):
     notebook = nb.read(path)
