@@ -9,7 +9,7 @@ The names a student types are here; a chapter's module is imported by its name::
 """
 
 __version__ = "0.1.0"
-__all__ = ["describe", "glossary", "load", "locate", "tables"]
+__all__ = ["describe", "envelope", "glossary", "load", "locate", "tables"]
 
 
 def __getattr__(name):
@@ -18,6 +18,10 @@ def __getattr__(name):
         from cimlab._terms import glossary
 
         return glossary
+    if name == "envelope":
+        from cimlab._envelope import envelope
+
+        return envelope
     if name in __all__:
         from cimlab import datasets
 

@@ -1,9 +1,4 @@
-"""The course's three explorers: move a control and see at once what a decision does.
-
-``threshold_explorer`` (chapter 3), ``forecast_explorer`` (chapter 5) and ``rfm_explorer`` (chapter 6) each return an
-`Explorer`: controls, a sentence with the numbers, and a picture. Where nothing can be moved, as on a printed page or in
-a notebook that was run by a program, the sentence and the picture of the first choice stand there instead.
-"""
+"""The explorers of the database and the analysis: a match threshold, the RFM cells, a forecast."""
 
 from functools import partial
 
