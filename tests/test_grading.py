@@ -3,7 +3,9 @@
 import copy
 import json
 import os
+import re
 import shutil
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -13,6 +15,7 @@ from nbformat import v4
 from cimlab.__main__ import main
 from cimlab.grading import collect, course, feedback, mistakes, release, repair
 from cimlab.grading.execute import ExecuteAll
+from cimlab.grading.prove import answer_of_tests, judge_sheet, make_sheets
 from tests import tiny_lab
 from tests.tiny_lab import LAB
 
@@ -421,6 +424,68 @@ def test_prove_is_content_with_a_good_lab(tiny, monkeypatch, capsys):
     assert said.count("  ok") == 6
     assert "1 lab, " in said.splitlines()[-1] and said.endswith("as intended\n")
     assert not (tiny / "gradebook.db").exists()
+
+
+@pytest.mark.grading
+def test_answers_that_disturb_one_another_are_graded_again_alone(tmp_path, monkeypatch, capsys):
+    """Two wrong answers share a hand-in; here the first changes what the second one does."""
+    entries = yaml.safe_load(tiny_lab.MISTAKES)
+    entries[0]["source"] += "\nleft_behind = True\n"
+    mean = 'orders.groupby("customer", as_index=False)["spent"].mean()'
+    entries[2] |= {"source": f'totals = orders if "left_behind" in globals() else {mean}', "says": "yours is 7.75"}
+    entries[3] |= {"source": f"totals = {mean}"}
+    folder = tiny_lab.write_course(tmp_path, mistakes=yaml.safe_dump(entries))
+    monkeypatch.chdir(folder)
+    assert main(["prove", "--jobs", "2"]) == 0
+    assert capsys.readouterr().out.count("  ok") == 6
+
+
+@pytest.mark.grading
+def test_alone_and_together_say_the_same(tiny, monkeypatch, capsys):
+    monkeypatch.chdir(tiny)
+    said = []
+    for way in ([], ["--alone"]):
+        assert main(["prove", LAB, "--jobs", "2", *way]) == 0
+        said.append([re.sub(r" +\d+\.\d  ", "  ", line) for line in capsys.readouterr().out.splitlines()[:-1]])
+    assert said[0] == said[1] and len(said[0]) == 8
+
+
+def test_a_wrong_answer_that_costs_points_elsewhere_stays_alone():
+    mistakes = yaml.safe_load(tiny_lab.MISTAKES)
+    owner = answer_of_tests(tiny_lab.notebook())
+    assert owner == {"test_q1_clean": "q1_clean", "test_q1_hidden": "q1_clean", "test_q2_totals": "q2_totals"}
+    names = [[part["name"] for part in sheet] for sheet in make_sheets(mistakes, owner)]
+    assert names == [["keeps the hyphen", "no grouping"], ["returns nothing", "mean instead of sum"]]
+    mistakes[0]["points"]["test_q2_totals"] = 0
+    names = [[part["name"] for part in sheet] for sheet in make_sheets(mistakes, owner)]
+    assert names == [["returns nothing", "no grouping"], ["mean instead of sum"], ["keeps the hyphen"]]
+
+
+def test_each_wrong_answer_of_a_sheet_is_judged_by_its_own_tests():
+    points = {"test_a": 2, "test_b": 3, "test_c": 1}
+    owner = {"test_a": "a", "test_b": "b", "test_c": "c"}
+    sheet = [
+        {"name": "first", "cell": "a", "points": {"test_a": 0}, "says": "of a"},
+        {"name": "second", "cell": "b", "points": {"test_b": 1}, "says": "of b"},
+    ]
+    told = {
+        name: [SimpleNamespace(ename="CheckFailed", evalue=f"a word of {name[-1]}")] for name in ("test_a", "test_b")
+    }
+    graded = {"failure": None, "got": {"test_a": 0, "test_b": 1, "test_c": 1}, "errors": told, "log": "", "seconds": 4}
+    rows = judge_sheet(sheet, graded, points, owner)
+    assert [(row["expected"], row["got"], row["seconds"], row["breaches"]) for row in rows] == [
+        (4, 4, 2, []),
+        (4, 4, 2, []),
+    ]
+    wrong = judge_sheet(sheet, graded | {"got": {"test_a": 0, "test_b": 3, "test_c": 0}}, points, owner)
+    assert wrong[0]["breaches"] == ["test_c gives 0 of 1 intended points"]  # nobody's question counts with the first
+    assert wrong[1]["breaches"] == ["test_b gives 3 of 1 intended points (a word of b)"]
+    assert (wrong[0]["got"], wrong[1]["got"]) == (3, 6)
+    silent = judge_sheet(sheet, graded | {"errors": {"test_b": told["test_a"]}}, points, owner)
+    assert "no check says 'of a'; they say: nothing" in silent[0]["breaches"]
+    assert "no check says 'of b'; they say: a word of a" in silent[1]["breaches"]
+    dead = judge_sheet(sheet, graded | {"failure": "the kernel died"}, points, owner)
+    assert [row["breaches"] for row in dead] == [["nbgrader could not grade it: the kernel died"]] * 2
 
 
 @pytest.mark.grading

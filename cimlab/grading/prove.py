@@ -2,10 +2,15 @@
 
 For each lab: the solution gets full marks, the student version gets none, each filed mistake gets exactly its points
 and is told what is wrong, and labs/ is what solutions/ gives, byte for byte. Manually graded points are no part of it.
+
+One hand-in holds a wrong answer to several questions at once, since no question builds on another and each is marked by
+its own tests: that takes a fifth of the time. Where such a hand-in is not marked as intended, each of its wrong answers
+is graded again alone, and that result counts.
 """
 
 import concurrent.futures
 import copy
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -24,6 +29,9 @@ SOLUTION, RELEASE = "solution", "student version"
 def add_arguments(parser):
     parser.add_argument("labs", nargs="*", metavar="LAB", help="for example lab03_database; all labs if none is named")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)")
+    parser.add_argument(
+        "--alone", action="store_true", help="one wrong answer a hand-in: slower, the last word in doubt"
+    )
     parser.epilog = (
         "Wrong answers are filed in solutions/LAB/mistakes.yaml. Exit status 1 where anything is not as intended. "
         "Manually graded points are not counted."
@@ -34,7 +42,7 @@ def run(arguments):
     started = time.monotonic()
     try:
         course = find_course()
-        results = [prove(course, lab, arguments.jobs) for lab in lab_names(course, arguments.labs)]
+        results = [prove(course, lab, arguments.jobs, arguments.alone) for lab in lab_names(course, arguments.labs)]
     except CourseError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -46,7 +54,7 @@ def run(arguments):
     return 1 if breaches else 0
 
 
-def prove(course, lab, jobs=1):
+def prove(course, lab, jobs=1, alone=False):
     """Grade the solution, the student version and every filed mistake of one lab; return what came out.
 
     Parameters
@@ -57,12 +65,14 @@ def prove(course, lab, jobs=1):
         Name of a folder in solutions/.
     jobs : int
         Number of processes.
+    alone : bool
+        Give each wrong answer a hand-in of its own.
 
     Returns
     -------
     dict
-        lab, points (what can be had automatically), manual (what cannot), rows (one dict for each hand-in: name,
-        expected, got, seconds, breaches) and breaches (all of them, as sentences).
+        lab, points (what can be had automatically), manual (what cannot), rows (one dict for the solution, the student
+        version and each mistake: name, expected, got, seconds, breaches) and breaches (all of them, as sentences).
 
     Raises
     ------
@@ -76,17 +86,29 @@ def prove(course, lab, jobs=1):
         points, manual = lab_points(source)
         mistakes, breaches = read_mistakes(course / "solutions" / lab / "mistakes.yaml", source)
         breaches += tree_differences(temporary / "labs" / lab, course / "labs" / lab)
-        hand_ins = [
-            {"name": SOLUTION, "notebook": _filled(release, source), "expected": points},
-            {"name": RELEASE, "notebook": release, "expected": dict.fromkeys(points, 0)},
+        whole = [
+            {"name": SOLUTION, "notebook": _filled(release, source), "points": {}},
+            {"name": RELEASE, "notebook": release, "points": dict.fromkeys(points, 0)},
         ]
-        for mistake in mistakes:
-            notebook = _filled(release, source, {mistake["cell"]: mistake["source"]})
-            expected = {**points, **mistake["points"]}
-            hand_ins.append(
-                {"name": mistake["name"], "notebook": notebook, "expected": expected, "says": mistake["says"]}
-            )
-        rows = _grade_all(temporary, lab, hand_ins, jobs)
+        owner = answer_of_tests(source)
+        sheets = [[part] for part in whole] + make_sheets(mistakes, {} if alone else owner)
+
+        def grade(sheets):
+            other = [{part["cell"]: part["source"] for part in sheet if "cell" in part} for sheet in sheets]
+            notebooks = [
+                sheet[0].get("notebook") or _filled(release, source, o) for sheet, o in zip(sheets, other, strict=True)
+            ]
+            graded = _grade_all(temporary, lab, notebooks, jobs)
+            return [judge_sheet(sheet, result, points, owner) for sheet, result in zip(sheets, graded, strict=True)]
+
+        rows = {row["name"]: row for part in grade(sheets) for row in part}
+        doubtful = [
+            sheet for sheet in sheets if len(sheet) > 1 and any(rows[part["name"]]["breaches"] for part in sheet)
+        ]
+        if doubtful:  # the answers may have disturbed one another: each alone has the last word
+            again = grade([[part] for sheet in doubtful for part in sheet])
+            rows |= {row["name"]: row for part in again for row in part}
+        rows = [rows[part["name"]] for part in [*whole, *mistakes]]
     for row in rows:
         breaches += [f"{row['name']}: {sentence}" for sentence in row["breaches"]]
     return {"lab": lab, "points": points, "manual": manual, "rows": rows, "breaches": breaches}
@@ -102,6 +124,87 @@ def lab_points(source):
         elif settings.get("grade") or settings.get("task"):
             manual += settings["points"]
     return points, manual
+
+
+def answer_of_tests(source):
+    """Return {id of an automatic test: id of the answer cell that it marks}: the last answer above it."""
+    owner, answer = {}, None
+    for cell in source.cells:
+        settings = cell.metadata.get("nbgrader", {})
+        if settings.get("solution") and cell.cell_type == "code":
+            answer = settings["grade_id"]
+        elif settings.get("grade") and not settings.get("solution"):
+            owner[settings["grade_id"]] = answer
+    return owner
+
+
+def make_sheets(mistakes, owner):
+    """Put wrong answers to different questions together, one sheet a hand-in.
+
+    Parameters
+    ----------
+    mistakes : list of dict
+        As `read_mistakes` returns them. One that costs points at another question than its own stays alone.
+    owner : dict of str to str
+        As `answer_of_tests` returns it; where a test is not in it, the mistake stays alone.
+
+    Returns
+    -------
+    list of list of dict
+
+    Examples
+    --------
+    >>> mistakes = [{"name": n, "cell": n[0], "points": {f"test_{n[0]}": 0}} for n in ["a1", "a2", "b1"]]
+    >>> [[m["name"] for m in sheet] for sheet in make_sheets(mistakes, {"test_a": "a", "test_b": "b"})]
+    [['a1', 'b1'], ['a2']]
+    """
+    by_cell, single = {}, []
+    for mistake in mistakes:
+        if all(owner.get(test) == mistake["cell"] for test in mistake["points"]):
+            by_cell.setdefault(mistake["cell"], []).append(mistake)
+        else:
+            single.append([mistake])
+    together = [[part for part in parts if part] for parts in itertools.zip_longest(*by_cell.values())]
+    return together + single
+
+
+def judge_sheet(sheet, graded, points, owner):
+    """Return one row for each wrong answer of a graded hand-in, with what is not as intended.
+
+    Parameters
+    ----------
+    sheet : list of dict
+        What the hand-in holds: name, points (where they are other than full), says, cell.
+    graded : dict
+        What nbgrader made of it: failure (a sentence or None), got (test → points), errors (cell → errors), log,
+        seconds.
+    points : dict of str to float
+        The points of each test.
+    owner : dict of str to str
+        Which answer a test marks. The tests of questions without a wrong answer are judged with the first one.
+
+    Returns
+    -------
+    list of dict
+        name, expected and got (points of the whole lab, with this wrong answer only), seconds, breaches.
+    """
+    cells = {part.get("cell") for part in sheet}
+    rows = []
+    for place, part in enumerate(sheet):
+        mine = [test for test in points if len(sheet) == 1 or owner[test] == part["cell"]]
+        if place == 0 and len(sheet) > 1:
+            mine += [test for test in points if owner[test] not in cells]
+        expected = {test: part["points"].get(test, points[test]) for test in mine}
+        rest = sum(points.values()) - sum(points[test] for test in mine)
+        row = {"name": part["name"], "expected": rest + sum(expected.values()), "got": None}
+        row |= {"seconds": graded["seconds"] / len(sheet), "breaches": []}
+        if graded["failure"]:
+            row["breaches"] = [f"nbgrader could not grade it: {graded['failure']}"]
+        else:
+            row["got"] = rest + sum(graded["got"].get(test, 0) for test in mine)
+            row["breaches"] = _breaches(part, expected, graded)
+        rows.append(row)
+    return rows
 
 
 def as_table(result):
@@ -148,19 +251,19 @@ def _filled(release, source, other=()):
 # Grading: one course folder and one gradebook for each process
 
 
-def _grade_all(course, lab, hand_ins, jobs):
+def _grade_all(course, lab, notebooks, jobs):
     from tqdm import tqdm
 
-    jobs = max(1, min(jobs, len(hand_ins)))
+    jobs = max(1, min(jobs, len(notebooks)))
     # "spawn": nbgrader starts event loops and threads, which a forked copy would inherit half-dead.
     context = multiprocessing.get_context("spawn")
     with (
-        tqdm(total=len(hand_ins), desc=lab, unit="hand-in", disable=not sys.stderr.isatty()) as bar,
+        tqdm(total=len(notebooks), desc=lab, unit="hand-in", disable=not sys.stderr.isatty()) as bar,
         concurrent.futures.ProcessPoolExecutor(
             jobs, mp_context=context, initializer=_start, initargs=(course,)
         ) as pool,
     ):
-        waiting = [pool.submit(_grade, lab, hand_in, f"student{n}") for n, hand_in in enumerate(hand_ins)]
+        waiting = [pool.submit(_grade, lab, notebook, f"student{n}") for n, notebook in enumerate(notebooks)]
         for _ in concurrent.futures.as_completed(waiting):
             bar.update()
     return [future.result() for future in waiting]
@@ -175,29 +278,26 @@ def _start(course):
     _api = open_api(_course)
 
 
-def _grade(lab, hand_in, student):
-    """Grade one hand-in with nbgrader; return the row of the table."""
+def _grade(lab, notebook, student):
+    """Grade one hand-in with nbgrader; return what came out: failure, got, errors, log, seconds."""
     import nbformat
     from nbgrader.api import Gradebook
 
     started = time.monotonic()
     folder = _course / "submitted" / student / lab
     folder.mkdir(parents=True)
-    nbformat.write(hand_in["notebook"], folder / f"{lab}.ipynb")
+    nbformat.write(notebook, folder / f"{lab}.ipynb")
     result = _api.autograde(lab, student)
-    expected = hand_in["expected"]
-    row = {"name": hand_in["name"], "expected": sum(expected.values()), "got": None, "breaches": []}
+    graded = {"failure": None, "got": {}, "errors": {}, "log": result.get("log", "")}
     if result["success"]:
         with Gradebook(_api.coursedir.db_url) as gradebook:
             grades = gradebook.find_submission_notebook(lab, lab, student).grades
-            got = {grade.cell.name: grade.auto_score for grade in grades if grade.cell.name in expected}
-        graded = nbformat.read(_course / "autograded" / student / lab / f"{lab}.ipynb", as_version=4)
-        row["got"] = sum(got.values())
-        row["breaches"] = _breaches(hand_in, got, _errors(graded), result.get("log", ""))
+            graded["got"] = {grade.cell.name: grade.auto_score for grade in grades}
+        shown = nbformat.read(_course / "autograded" / student / lab / f"{lab}.ipynb", as_version=4)
+        graded["errors"] = _errors(shown)
     else:
-        row["breaches"] = [f"nbgrader could not grade it: {reason(result)}"]
-    row["seconds"] = time.monotonic() - started
-    return row
+        graded["failure"] = reason(result)
+    return graded | {"seconds": time.monotonic() - started}
 
 
 def _errors(graded):
@@ -211,8 +311,8 @@ def _errors(graded):
     }
 
 
-def _breaches(hand_in, got, errors, log):
-    expected = hand_in["expected"]
+def _breaches(part, expected, graded):
+    got, errors = graded["got"], graded["errors"]
     found = [
         f"{test} gives {got.get(test, 0):g} of {points:g} intended points{_heard(errors.get(test))}"
         for test, points in expected.items()
@@ -226,12 +326,12 @@ def _breaches(hand_in, got, errors, log):
                     f"{test} stops with {error.ename}: {error.evalue[:200]} (a check has to say what is wrong: use "
                     "cimlab.checks)"
                 )
-    says = hand_in.get("says")
+    says = part.get("says")
     if says and not any(says.lower() in error.evalue.lower() for error in lost):
         heard = " / ".join(error.evalue for error in lost) or "nothing"
         found.append(f"no check says {says!r}; they say: {heard}")
-    if hand_in["name"] == SOLUTION and "writes to stderr" in log:
-        cells = sorted({line.split("'")[1] for line in log.splitlines() if "writes to stderr" in line})
+    if part["name"] == SOLUTION and "writes to stderr" in graded["log"]:
+        cells = sorted({line.split("'")[1] for line in graded["log"].splitlines() if "writes to stderr" in line})
         found.append(f"{', '.join(cells)} writes to stderr: the Validate button would call that a failure")
     return found
 
