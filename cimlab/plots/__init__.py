@@ -8,6 +8,7 @@ machine. Each chart draws a table as the chapters make it, and returns the axes,
     bars      bar, stacked_bar, intervals
     curves    lines, forecast, threshold_curve, pareto
     fields    scatter, radar, heatmap, cohort_heatmap
+    judging   calibration, profit
 
 Every name can be used from here: ``from cimlab import plots``, then ``plots.bar(...)``.
 """
@@ -15,6 +16,7 @@ Every name can be used from here: ``from cimlab import plots``, then ``plots.bar
 from cimlab.plots.bars import bar, intervals, stacked_bar
 from cimlab.plots.curves import forecast, lines, pareto, threshold_curve
 from cimlab.plots.fields import cohort_heatmap, heatmap, radar, scatter
+from cimlab.plots.judging import calibration, profit
 from cimlab.plots.style import DASHES, FONT_FAMILY, FONT_FILE, HATCHES, MARKERS, PALETTE, use_house_style
 
 __all__ = [
@@ -25,12 +27,14 @@ __all__ = [
     "MARKERS",
     "PALETTE",
     "bar",
+    "calibration",
     "cohort_heatmap",
     "forecast",
     "heatmap",
     "intervals",
     "lines",
     "pareto",
+    "profit",
     "radar",
     "scatter",
     "stacked_bar",

@@ -59,7 +59,9 @@ def purchase_lines(orders, order_lines, products, clusters, as_of):
 def gather_variables(customers, clusters, tables, as_of, days=730):
     """Put what is known of each customer into one table: static and dynamic data, one row per customer.
 
-    A name, a phone, an address or an identity number is not taken over: a profile does not need them.
+    A name, a phone, an address or an identity number is not taken over: a profile does not need them. What has a date
+    ends with the day. gender, city and tier have none: they are those of the day on which the tables were written, also
+    in a profile of an earlier day, so leave them out of a model that predicts.
 
     Parameters
     ----------
@@ -104,6 +106,8 @@ def gather_variables(customers, clusters, tables, as_of, days=730):
         raise ValueError("the table of customers has a customer twice: one row per customer is needed")
     table["age_band"] = age_bands(table.pop("birth_date"), as_of)
     table = table.set_index("customer_id")
+    sent = _dated(tables["campaign_contacts"], tables["campaigns"])
+    tables = {**tables, "campaign_contacts": sent}
     known = {name: _until(tables[name], clusters, name, as_of) for name in EVENT_COLUMNS}
     since = after(as_of) - pd.Timedelta(days=days)
     recent = {name: rows[rows["at"] >= since] for name, rows in known.items()}
@@ -133,7 +137,7 @@ EVENT_COLUMNS = {
     "calls": ("call_id", "called_at"),
     "tickets": ("call_id", "opened_at"),
     "questionnaire": ("member_id", "submitted_at"),
-    "campaign_contacts": ("member_id", None),
+    "campaign_contacts": ("member_id", "ended_on"),
 }
 
 
@@ -260,11 +264,19 @@ def choose_variables(table, columns=None, filled=0.5, common=0.95, alike=0.9):
     return report.astype({"twin": "str"})
 
 
+def _dated(contacts, campaigns):
+    """Return the contacts with the day on which their time to answer was over: before it, nobody knows who opened."""
+    rows = need(campaigns, ["campaign_id", "starts_on", "window_days"], "campaigns table").set_index("campaign_id")
+    ends = rows["starts_on"] + pd.to_timedelta(rows["window_days"], unit="D")
+    need(contacts, ["campaign_id"], "campaign_contacts table")
+    return contacts.assign(ended_on=contacts["campaign_id"].map(ends))
+
+
 def _until(table, clusters, name, as_of):
     """Return the rows of known customers up to the day, with customer_id and at (the moment)."""
     who, when = EVENT_COLUMNS[name]
-    rows = need(table, [who, *([when] if when else [])], f"{name} table")
-    rows = table.assign(customer_id=rows[who].map(owners(clusters)), at=rows[when] if when else pd.Timestamp(as_of))
+    rows = need(table, [who, when], f"{name} table")
+    rows = table.assign(customer_id=rows[who].map(owners(clusters)), at=rows[when])
     return rows[rows["customer_id"].notna() & (rows["at"] < after(as_of))]
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 # The tables that the variables come from: {name: cimlab.load(name) for name in profiles.TABLES}.
 TABLES = ["members", "web_accounts", "orders", "order_lines", "products", "returns", "web_events"]
-TABLES += ["calls", "tickets", "campaign_contacts", "questionnaire"]
+TABLES += ["calls", "tickets", "campaigns", "campaign_contacts", "questionnaire"]
 
 CATEGORIES = {
     "fruit and vegetables": "蔬果",
@@ -66,7 +66,14 @@ _ROWS = [
     ["views", "浏览次数", "dynamic", "web_events", "events", "Articles looked at"],
     ["calls", "来电次数", "dynamic", "calls", "calls", "Calls in the window"],
     ["complaints", "投诉次数", "dynamic", "tickets", "cases", "Cases opened in the window"],
-    ["messages_opened", "消息打开率", "dynamic", "campaign_contacts", "fraction", "Part of the messages opened"],
+    [
+        "messages_opened",
+        "消息打开率",
+        "dynamic",
+        "campaigns, campaign_contacts",
+        "fraction",
+        "Part of the messages opened",
+    ],
     ["satisfaction", "满意度", "dynamic", "questionnaire", "1 to 5", "Satisfied on the whole, last answer"],
     ["recommend", "推荐意愿", "dynamic", "questionnaire", "0 to 10", "Would recommend us, last answer"],
 ]

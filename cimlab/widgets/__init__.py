@@ -12,6 +12,8 @@ instead::
 from cimlab._lazy import lazy_names
 
 _HOME = {
+    "clusters": ["cluster_explorer"],
     "explorers": ["forecast_explorer", "rfm_explorer", "threshold_explorer"],
+    "profit": ["profit_explorer"],
 }
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOME)
