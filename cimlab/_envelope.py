@@ -50,46 +50,49 @@ def envelope(name):
     >>> cimlab.envelope("planted")["pairs"][0]
     ['Cat food', 'Cat litter', 0.33]
     """
-    planted, tables = _open()
-    if name == "planted":
-        return deepcopy(planted)
-    if name not in tables:
-        raise ValueError(f"The envelope holds no {name!r}; it holds planted, {', '.join(sorted(tables))}")
-    return tables[name].copy()
-
-
-def _open():
-    """Return (planted numbers, tables) from the folder of the truth if one is named, else from the seed."""
     descriptor = datasets.read_descriptor(datasets.data_folder())
     if folder := os.environ.get(TRUTH_VARIABLE, "").strip():
-        return _check(_read_truth(Path(folder)), folder)
+        _check(Path(folder))
+        return _look(Path(folder), name)
     seed = descriptor.get("seed")
     if not isinstance(seed, int):
         raise ValueError(
             "The envelope of this edition stays sealed: your instructor keeps its seed. All else in this chapter works "
             f"without it. Instructors: the environment variable {TRUTH_VARIABLE} names the folder of the truth."
         )
-    return _make_truth(seed, descriptor["customers"], descriptor["level"])
+    opened = _make_truth(seed, descriptor["customers"], descriptor["level"])
+    _need_name(name, opened)
+    return deepcopy(opened[name])
 
 
-def _read_truth(folder):
-    """Return (planted numbers, tables) of a folder."""
+def _need_name(name, names):
+    if name not in names:
+        raise ValueError(f"The envelope holds no {name!r}; it holds {', '.join(sorted(names))}")
+
+
+def _names(folder):
+    """Return what the envelope of a folder holds."""
+    return ["planted", *(resource["name"] for resource in datasets.read_descriptor(folder)["resources"])]
+
+
+def _look(folder, name):
+    """Return one thing from the truth in a folder."""
+    from cimlab.retailer.truth import read_truth
+
+    _need_name(name, _names(folder))
+    if name == "planted":
+        return json.loads((folder / "planted.json").read_text(encoding="utf-8"))
+    return read_truth(name, folder)
+
+
+def _check(folder):
+    """See that a folder is a truth, and that of the loaded edition."""
     if not (folder / datasets.DESCRIPTOR).is_file() or not (folder / "planted.json").is_file():
         raise FileNotFoundError(
             f"{TRUTH_VARIABLE} names {folder}, which is no truth as `cimlab generate --truth` makes it"
         )
-    planted = json.loads((folder / "planted.json").read_text(encoding="utf-8"))
-    descriptor = datasets.read_descriptor(folder)
-    names = [resource["name"] for resource in descriptor["resources"]]
-    tables = {name: datasets.read_table(folder, datasets.find_resource(descriptor, name)) for name in names}
-    return planted, tables
-
-
-def _check(opened, folder):
-    """Return what was opened, if it belongs to the loaded edition."""
-    if not set(datasets.load("members")["member_id"]) <= set(opened[1]["entity_map"]["record_id"]):
+    if not set(datasets.load("members")["member_id"]) <= set(_look(folder, "entity_map")["record_id"]):
         raise ValueError(f"{TRUTH_VARIABLE} names {folder}, the truth of another edition: it does not know all cards")
-    return opened
 
 
 @cache
@@ -100,4 +103,4 @@ def _make_truth(seed, customers, level):
     with tempfile.TemporaryDirectory() as folder:
         truth = Path(folder, "truth")
         write_edition(Path(folder, "edition"), truth, customers=customers, seed=seed, level=level)
-        return _read_truth(truth)
+        return {name: _look(truth, name) for name in _names(truth)}

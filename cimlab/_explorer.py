@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from cimlab import plots
 
 STILL = "To move the controls, open this notebook in JupyterLab and run the cell."
+LOOK = {"style": {"description_width": "130px"}, "layout": {"width": "440px"}}  # of a control with its label
 # The picture that stands still gives way where the one that moves is on the page. Where JupyterLab has no kernel that
 # knows the controls, it writes an error in their place: a reader who only reads is spared it.
 _STYLE = """<style>

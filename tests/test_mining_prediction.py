@@ -139,7 +139,7 @@ class TestModel:
         told = theirs.predict_proba(np.log1p(parts[1][mining.FEATURES].to_numpy()))[:, 1]
         assert np.abs(judged[1] - told).max() < 1e-3
 
-    @pytest.mark.parametrize("method", mining.METHODS)
+    @pytest.mark.parametrize("method", mining.MODEL_METHODS)
     def test_the_same_in_any_order_and_at_any_time(self, parts, method):
         once, again = (
             mining.fit_model(part, "repurchase", method=method) for part in (parts[0], parts[0].sample(frac=1))
@@ -471,7 +471,8 @@ class TestTelco:
         train = table.sample(frac=0.8, random_state=1)
         test = table.drop(train.index)
         two = {
-            way: mining.predict_scores(mining.fit_model(train, "churn", features, way), test) for way in mining.METHODS
+            way: mining.predict_scores(mining.fit_model(train, "churn", features, way), test)
+            for way in mining.MODEL_METHODS
         }
         compared = mining.compare_scores(test["churn"], two, draws=200)
         assert compared["auc"].between(0.82, 0.87).all() and compared.loc[1, "gain"] == pytest.approx(0, abs=0.02)

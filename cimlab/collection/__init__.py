@@ -47,7 +47,7 @@ _HOME = {
     "weighting": ["nonresponse_bias", "post_stratify", "rake", "response_rates", "weighted_mean"],
     "questionnaire": ["alpha_if_dropped", "cronbach_alpha", "net_promoter_score", "reverse_items", "split_choices"],
     "wording": ["WORDING_RULES", "wording_faults"],
-    "consent": ["check_contacts", "consent_state", "contact_report"],
+    "consent": ["check_contacts", "consent_of_customers", "consent_state", "contact_report"],
     "plan": ["NEEDS", "PLAN_COLUMNS", "PLAN_RULES", "audit_plan"],
     "words": ["ALIASES", "INTENT_WORDS", "NEGATIVE", "POSITIVE"],
     "extraction": ["extract_by_rules", "find_intents", "find_phones", "find_products", "find_sentiments"],

@@ -56,6 +56,32 @@ def consent_state(consents, at, records=None, purposes=PURPOSES):
     ]
 
 
+def consent_of_customers(state, owner):
+    """Say what all records of each customer say together: one that withdraws is enough, else one that gives.
+
+    Parameters
+    ----------
+    state : pandas.DataFrame
+        As `consent_state` returns it, of one purpose.
+    owner : pandas.Series
+        Customer of each record, indexed by the record.
+
+    Returns
+    -------
+    pandas.Series of str
+        "given", "withdrawn" or "never given", by customer_id.
+
+    Examples
+    --------
+    >>> state = pd.DataFrame({"customer_ref": ["M1", "W1", "M2"], "state": ["given", "withdrawn", "given"]})
+    >>> consent_of_customers(state, pd.Series({"M1": "K1", "W1": "K1", "M2": "K2"})).to_dict()
+    {'K1': 'withdrawn', 'K2': 'given'}
+    """
+    words = ["never given", "given", "withdrawn"]  # the last one that is there holds
+    strongest = state["state"].map(words.index).groupby(state["customer_ref"].map(owner)).max()
+    return strongest.map(dict(enumerate(words))).astype("str").rename("state").rename_axis("customer_id")
+
+
 def check_contacts(contacts, campaigns, consents, purpose="marketing"):
     """Say of each message that was sent whether consent held on the day on which it went out.
 

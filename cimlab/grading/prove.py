@@ -87,17 +87,14 @@ def prove(course, lab, jobs=1, alone=False):
         mistakes, breaches = read_mistakes(course / "solutions" / lab / "mistakes.yaml", source)
         breaches += tree_differences(temporary / "labs" / lab, course / "labs" / lab)
         whole = [
-            {"name": SOLUTION, "notebook": _filled(release, source), "points": {}},
-            {"name": RELEASE, "notebook": release, "points": dict.fromkeys(points, 0)},
+            {"name": SOLUTION, "points": {}},
+            {"name": RELEASE, "points": dict.fromkeys(points, 0)},
         ]
         owner = answer_of_tests(source)
         sheets = [[part] for part in whole] + make_sheets(mistakes, {} if alone else owner)
 
         def grade(sheets):
-            other = [{part["cell"]: part["source"] for part in sheet if "cell" in part} for sheet in sheets]
-            notebooks = [
-                sheet[0].get("notebook") or _filled(release, source, o) for sheet, o in zip(sheets, other, strict=True)
-            ]
+            notebooks = [_hand_in(sheet, release, source) for sheet in sheets]
             graded = _grade_all(temporary, lab, notebooks, jobs)
             return [judge_sheet(sheet, result, points, owner) for sheet, result in zip(sheets, graded, strict=True)]
 
@@ -229,6 +226,13 @@ def _read(path):
     import nbformat
 
     return nbformat.read(path, as_version=4)
+
+
+def _hand_in(sheet, release, source):
+    """Return the notebook of a sheet: nothing filled in, or the solution with the sheet's wrong answers."""
+    if sheet[0]["name"] == RELEASE:
+        return release
+    return _filled(release, source, {part["cell"]: part["source"] for part in sheet if "cell" in part})
 
 
 def _filled(release, source, other=()):

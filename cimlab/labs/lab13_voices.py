@@ -71,11 +71,7 @@ def checkouts(events, wait="15min"):
     >>> checkouts(prepare()[2]).columns.tolist()
     ['known_at', 'failed']
     """
-    began = events[events["event"] == "checkout"].groupby("session_id")["happened_at"].min()
-    bought = events[events["event"] == "purchase"].groupby("session_id")["happened_at"].min().reindex(began.index)
-    in_time = bought - began <= pd.Timedelta(wait)
-    table = pd.DataFrame({"known_at": bought.where(in_time, began + pd.Timedelta(wait)), "failed": ~in_time})
-    return table.sort_values("known_at", kind="stable").reset_index(drop=True)
+    return mining.checkout_outcomes(events, wait)[["known_at", "failed"]]
 
 
 def moves(counts):

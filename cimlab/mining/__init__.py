@@ -48,7 +48,7 @@ _HOME = {
     ],
     "prediction": [
         "FEATURES",
-        "METHODS",
+        "MODEL_METHODS",
         "fit_model",
         "importance_table",
         "label_customers",
@@ -98,6 +98,7 @@ _HOME = {
         "ALERT_COLUMNS",
         "abandoned_carts",
         "answer_alerts",
+        "checkout_outcomes",
         "failing_checkouts",
         "judge_alerts",
         "replay",

@@ -143,11 +143,9 @@ def failing_checkouts(events, usual, wait="15min", level=0.001):
     """
     if not 0 < usual < 1:
         raise ValueError(f"failing_checkouts: usual is a share between 0 and 1, not {usual}")
-    events = need(events, ["session_id", "happened_at", "event"], "table of events")
-    checkouts = _outcomes(events, pd.Timedelta(wait))
     needed = int(np.ceil(np.log(level) / np.log(usual) - 1e-9))
     rows, run, since = [], 0, None
-    for known_at, failed, began in checkouts.itertuples(index=False):
+    for known_at, failed, began in checkout_outcomes(events, wait).itertuples(index=False):
         run, since = (run + 1, since if run else began) if failed else (0, None)
         if run == needed:
             words = f"{run} checkouts in a row failed, usually {100 * usual:.0f} %"
@@ -155,8 +153,38 @@ def failing_checkouts(events, usual, wait="15min", level=0.001):
     return _alerts(rows)
 
 
-def _outcomes(events, wait):
-    """Return for each checkout when its outcome was known, whether it failed, when it began; in order of knowing."""
+def checkout_outcomes(events, wait="15min"):
+    """Say of each checkout how it ended, in the order in which that was known.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        Table ``web_events``: session_id, happened_at, event.
+    wait : str
+        A checkout has failed when no purchase came within this time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        known_at (of the purchase, else when the wait was over), failed (bool), began. A checkout at the very end, whose
+        outcome is not known yet, is not in it.
+
+    Raises
+    ------
+    ValueError
+        A column is missing.
+
+    Examples
+    --------
+    >>> times = pd.to_datetime(["2026-06-01 08:00", "2026-06-01 08:02", "2026-06-01 09:00", "2026-06-01 12:00"])
+    >>> events = pd.DataFrame({"session_id": ["a", "a", "b", "c"], "happened_at": times,
+    ...                        "event": ["checkout", "purchase", "checkout", "view"]})
+    >>> checkout_outcomes(events)[["known_at", "failed"]]
+                 known_at  failed
+    0 2026-06-01 08:02:00   False
+    1 2026-06-01 09:15:00    True
+    """
+    events, wait = need(events, ["session_id", "happened_at", "event"], "table of events"), pd.Timedelta(wait)
     starts = events[events["event"] == "checkout"].groupby("session_id")["happened_at"].min().rename("began")
     bought = events[events["event"] == "purchase"].groupby("session_id")["happened_at"].min().rename("bought")
     table = starts.to_frame().join(bought)
@@ -164,7 +192,7 @@ def _outcomes(events, wait):
     table["known_at"] = table["bought"].where(in_time, table["began"] + wait)
     table["failed"] = ~in_time
     table = table[table["known_at"] <= events["happened_at"].max()]
-    return table.sort_values(["known_at", "began"], kind="stable")[["known_at", "failed", "began"]]
+    return table.sort_values(["known_at", "began"], kind="stable", ignore_index=True)[["known_at", "failed", "began"]]
 
 
 def watch_counts(counts, learn=14, weight=0.3, limit=3.0):

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from cimlab.analysis.columns import after, need
-from cimlab.collection import consent_state
+from cimlab.collection import consent_of_customers, consent_state
+from cimlab.profiles.variables import owners
 
 
 def may_contact(customers, consents, clusters, messages, as_of, quiet_days=60):
@@ -52,18 +53,16 @@ def may_contact(customers, consents, clusters, messages, as_of, quiet_days=60):
     1          K2        given     True
     2          K3  never given    False
     """
-    owner = need(clusters, ["record_id", "customer_id"], "table of clusters").set_index("record_id")["customer_id"]
+    owner = owners(clusters)
     sent = need(messages, ["customer_id", "starts_on", "treated"], "table of messages")
-    state = consent_state(consents, after(as_of), purposes=["marketing"])
-    said = state.groupby(state["customer_ref"].map(owner))["state"].agg(set)
+    said = consent_of_customers(consent_state(consents, after(as_of), purposes=["marketing"]), owner)
     table = pd.DataFrame({"customer_id": sorted(pd.unique(pd.Series(customers)))})
-    said = table["customer_id"].map(said)
-    words = [_read_consent(acts) for acts in said]
+    table["consent"] = table["customer_id"].map(said).astype("str").fillna("never given")
     day = pd.Timestamp(as_of).normalize()
     past = sent[sent["treated"].astype("bool") & (pd.to_datetime(sent["starts_on"]) <= day)]
     last = pd.to_datetime(table["customer_id"].map(past.groupby("customer_id")["starts_on"].max()))
     quiet = ~((day - last).dt.days < quiet_days)
-    table = table.assign(consent=words, last_message=last, allowed=quiet & (np.array(words) == "given"))
+    table = table.assign(last_message=last, allowed=quiet & (table["consent"] == "given"))
     forbids = np.where(table["consent"] != "given", "no consent", np.where(quiet, "", "messaged lately"))
     return table.assign(why=forbids)
 
@@ -272,10 +271,3 @@ def offer_report(choice):
     order = [(table["offer"] == "no offer"), -table["gain"], -table["customers"], table["why"]]
     ranked = pd.concat(order, axis=1, keys=range(4)).sort_values(list(range(4))).index
     return table.loc[ranked].reset_index(drop=True)
-
-
-def _read_consent(acts):
-    """Return what all records of one customer say together; `acts` is a set, or missing."""
-    if not isinstance(acts, set):
-        return "never given"
-    return next(word for word in ("withdrawn", "given", "never given") if word in acts)

@@ -10,7 +10,7 @@ import pandas as pd
 from cimlab.analysis.columns import after, need
 
 FEATURES = ["recency", "frequency", "recent_orders", "monetary", "tenure", "share_web"]
-METHODS = ("logistic", "boosting")
+MODEL_METHODS = ("logistic", "boosting")
 
 
 def label_customers(orders, cutoff, days=90, lookback=365):
@@ -208,8 +208,8 @@ def fit_model(table, target, features=FEATURES, method="logistic", weighted=Fals
     features = list(features)
     if target in features:
         raise ValueError(f"the target {target} is among the features: the model would read the answer off")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
+    if method not in MODEL_METHODS:
+        raise ValueError(f"method must be one of {', '.join(MODEL_METHODS)}, not {method!r}")
     x, y = feature_numbers(table, features), outcomes(table, target)
     order = np.lexsort([y, *x.to_numpy().T])
     x, y = x.iloc[order], y[order]

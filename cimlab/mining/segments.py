@@ -62,13 +62,13 @@ def segment_customers(scaled, k, method="k-means", seed=1):
     from sklearn.cluster import AgglomerativeClustering
     from threadpoolctl import threadpool_limits
 
-    from cimlab import profiles
+    from cimlab.profiles.clusters import cluster_customers, name_by_size
 
     values = _settle(scaled)
     if method not in SEGMENT_METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(SEGMENT_METHODS)}")
     if method == "k-means":
-        return profiles.cluster_customers(values, k, seed).reindex(scaled.index)
+        return cluster_customers(values, k, seed).reindex(scaled.index)
     if k < 2 or len(values) < 2 * k:
         raise ValueError(f"{len(values)} customers and {k} segments: choose k from 2 to half of the customers")
     with threadpool_limits(1):
@@ -76,10 +76,7 @@ def segment_customers(scaled, k, method="k-means", seed=1):
             number = AgglomerativeClustering(k, linkage="ward").fit_predict(values)
         else:
             number = _fit_mixture(values, k, seed).predict(values.to_numpy())
-    number = pd.Series(number, index=values.index)
-    order = number.value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable").index
-    names = {old: f"C{new}" for new, old in enumerate(order, start=1)}
-    return number.map(names).astype("str").rename("cluster").reindex(scaled.index)
+    return name_by_size(pd.Series(number, index=values.index)).reindex(scaled.index)
 
 
 def gap_statistic(scaled, ks=range(1, 9), draws=10, seed=1):

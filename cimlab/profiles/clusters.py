@@ -109,7 +109,17 @@ def cluster_customers(scaled, k, seed=1):
     >>> cluster_customers(scaled, 2).tolist()
     ['C1', 'C1', 'C1', 'C2']
     """
-    number = pd.Series(_fit(scaled, k, seed).labels_, index=scaled.index)
+    return name_by_size(pd.Series(_fit(scaled, k, seed).labels_, index=scaled.index))
+
+
+def name_by_size(number):
+    """Call the groups C1, C2 … from the largest on; of equal ones the lower number comes first.
+
+    Examples
+    --------
+    >>> name_by_size(pd.Series([7, 3, 3])).tolist()
+    ['C2', 'C1', 'C1']
+    """
     order = number.value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable").index
     return number.map({old: f"C{new}" for new, old in enumerate(order, start=1)}).astype("str").rename("cluster")
 

@@ -8,7 +8,7 @@ import re
 
 import pandas as pd
 
-from cimlab.collection.consent import consent_state
+from cimlab.collection.consent import consent_of_customers, consent_state
 from cimlab.profiles.variables import ages, owners
 
 _LEAVE = "Leave it out: a profile for marketing does not need it."
@@ -125,11 +125,8 @@ def may_profile(consents, clusters, at):
     """
     owner = owners(clusters)
     state = consent_state(consents, at, owner.index.to_series(), ["profiling"])
-    state["customer_id"] = state["customer_ref"].map(owner)
-    rank = state["state"].map({"never given": 0, "given": 1, "withdrawn": 2})
-    each = rank.groupby(state["customer_id"]).max()
-    table = pd.DataFrame({"state": each.map({0: "never given", 1: "given", 2: "withdrawn"}).astype("str")})
-    table["since"] = state.groupby("customer_id")["since"].max()
+    table = consent_of_customers(state, owner).to_frame()
+    table["since"] = state["since"].groupby(state["customer_ref"].map(owner)).max()
     return table.assign(allowed=table["state"] == "given").reset_index()
 
 

@@ -3,11 +3,10 @@
 import ipywidgets
 
 from cimlab import plots
-from cimlab._explorer import Explorer
+from cimlab._explorer import LOOK, Explorer
 from cimlab.plots.style import need_columns, separate_thousands, set_title
 
 _MOST = 8  # more groups than colours and markers could be told apart
-_LOOK = {"style": {"description_width": "130px"}, "layout": {"width": "440px"}}
 
 
 def cluster_explorer(table, frame=None, k=5, value="monetary", labels=None, seed=1):
@@ -71,12 +70,12 @@ def cluster_explorer(table, frame=None, k=5, value="monetary", labels=None, seed
         set_title(ax, f"{method}, {segments.nunique()} segments: silhouette {clear:.2f}")
         return _say_segments(method, segments, clear, shown[value])
 
-    look = {"continuous_update": False, **_LOOK}
+    look = {"continuous_update": False, **LOOK}
     controls = {
         "k": ipywidgets.IntSlider(value=k, min=2, max=largest, description="Segments", **look),
-        "method": ipywidgets.Dropdown(options=list(mining.SEGMENT_METHODS), description="Method", **_LOOK),
-        "x": ipywidgets.Dropdown(options=columns, value=columns[0], description="Across", **_LOOK),
-        "y": ipywidgets.Dropdown(options=columns, value=columns[1], description="Up", **_LOOK),
+        "method": ipywidgets.Dropdown(options=list(mining.SEGMENT_METHODS), description="Method", **LOOK),
+        "x": ipywidgets.Dropdown(options=columns, value=columns[0], description="Across", **LOOK),
+        "y": ipywidgets.Dropdown(options=columns, value=columns[1], description="Up", **LOOK),
     }
     return Explorer(controls, draw)
 

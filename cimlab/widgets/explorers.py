@@ -6,7 +6,7 @@ import ipywidgets
 from matplotlib.patches import Rectangle
 
 from cimlab import plots
-from cimlab._explorer import Explorer
+from cimlab._explorer import LOOK, Explorer
 from cimlab.plots.style import need_columns
 
 _THRESHOLDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, *[tenth / 10 for tenth in range(1, 10)]]
@@ -14,7 +14,6 @@ _THRESHOLDS += [0.95, 0.98, 0.99, 0.995, 0.998, 0.999]
 _SEASONS = {"D": 7, "W": 52, "M": 12, "Q": 4}
 _PERIODS = {"D": "days", "W": "weeks", "M": "months", "Q": "quarters"}
 _OWN, _ALL = "own choice", "all customers"
-_LOOK = {"style": {"description_width": "130px"}, "layout": {"width": "440px"}}
 
 
 def threshold_explorer(linked, reviewed, start=0.1):
@@ -80,7 +79,7 @@ def threshold_explorer(linked, reviewed, start=0.1):
         value=start,
         description="Match threshold",
         continuous_update=False,
-        **_LOOK,
+        **LOOK,
     )
     return Explorer({"threshold": slider}, draw)
 
@@ -138,9 +137,9 @@ def rfm_explorer(scored):
         return _say_customers(segment, chosen["monetary"], size, revenue)
 
     first = "champions"
-    menu = ipywidgets.Dropdown(options=[*segments, _OWN], value=first, description="Segment", **_LOOK)
+    menu = ipywidgets.Dropdown(options=[*segments, _OWN], value=first, description="Segment", **LOOK)
     names = {"recency": "Recency score", "frequency": "Frequency score"}
-    look = {"min": 1, "max": 5, "continuous_update": False, **_LOOK}
+    look = {"min": 1, "max": 5, "continuous_update": False, **LOOK}
     sliders = {
         name: ipywidgets.IntRangeSlider(value=value, description=names[name], **look)
         for name, value in zip(names, segments[first], strict=True)
@@ -220,14 +219,14 @@ def forecast_explorer(values, unit="value", season=None):
         return told.replace("periods", periods if horizon > 1 else periods[:-1])
 
     usual = min(_stretch(season) // 2, longest)
-    menu = ipywidgets.Dropdown(options=list(methods), value=list(methods)[1], description="Method", **_LOOK)
+    menu = ipywidgets.Dropdown(options=list(methods), value=list(methods)[1], description="Method", **LOOK)
     slider = ipywidgets.IntSlider(
         value=usual,
         min=1,
         max=longest,
         description=f"{periods.capitalize()} ahead",
         continuous_update=False,
-        **_LOOK,
+        **LOOK,
     )
     return Explorer({"method": menu, "horizon": slider}, draw)
 
