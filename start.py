@@ -458,6 +458,15 @@ def parse(arguments):
     return command, rest[1:] if rest[:1] == ["--"] else rest
 
 
+def extras_of(command):
+    """Return the extras that a command needs. Spark is 470 MB: the tests fetch it, and a database server, when told to."""
+    extras = COMMANDS[command][0]
+    if command == "test":
+        wanted = os.environ.get("CIMLAB_MUST_RUN", "").split()
+        extras += tuple(name for name in ("postgres", "spark") if name in wanted)
+    return extras
+
+
 def main(arguments):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -465,7 +474,7 @@ def main(arguments):
     try:
         command, rest = parse(arguments)
         check_python(arguments)
-        ensure_or_keep(COMMANDS[command][0])
+        ensure_or_keep(extras_of(command))
     except Stop as stop:
         say(str(stop))
         return 1

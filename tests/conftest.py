@@ -54,10 +54,32 @@ def missing_outside():
     return f"not installed: {', '.join(absent)} (extra [dev])" if absent else None
 
 
+def missing_spark():
+    """Return why Spark cannot be started, or None."""
+    from cimlab.scale import missing_spark
+
+    return missing_spark()
+
+
+def missing_postgres():
+    """Return why no PostgreSQL server can be started, or None."""
+    from cimlab.security import missing_postgres
+
+    return missing_postgres()
+
+
+MISSING = {
+    "browser": missing_browser,
+    "outside": missing_outside,
+    "spark": missing_spark,
+    "postgres": missing_postgres,
+}
+
+
 def pytest_collection_modifyitems(config, items):
     """Skip what this machine cannot run, with the reason; CIMLAB_MUST_RUN names the markers that may not be skipped."""
     must_run = os.environ.get("CIMLAB_MUST_RUN", "").split()
-    for marker, missing in {"browser": missing_browser, "outside": missing_outside}.items():
+    for marker, missing in MISSING.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = missing() if marked else None
         if reason and marker in must_run:
