@@ -13,11 +13,14 @@ from cimlab.security import (
     KEPT_FOR_BOOKS,
     RECORD_COLUMNS,
     apply_retention,
+    averaging_attack,
+    best_guess,
     check_erased,
     class_sizes,
     consent_withdrawn_effect,
     copy_of_data,
     correct_value,
+    differencing_attack,
     erase_person,
     find_person,
     generalise,
@@ -29,7 +32,12 @@ from cimlab.security import (
     link_attack,
     link_report,
     make_k_anonymous,
+    noise_within,
     noisy_count,
+    open_account,
+    private_count,
+    private_histogram,
+    private_sum,
     prosecutor_risk,
     pseudonyms,
     retention_due,
@@ -390,6 +398,84 @@ def test_asking_again_breaks_the_noise_unless_the_budget_ends():
         spend_budget([("a", 0.0)], 1)
 
 
+def test_the_library_proves_its_epsilon_and_its_noise_is_as_wide_as_it_says():
+    values = pd.Series(["x"] * 500)
+    answers = [private_count(values, 0.5) for _ in range(1500)]
+    off = np.array([answer["told"] for answer in answers]) - 500
+    proof = answers[0]
+    assert 0.499 < proof["epsilon"] <= 0.5 and proof["scale"] == pytest.approx(2, rel=1e-6)
+    assert 1.7 < np.abs(off).mean() < 2.3 and abs(off.mean()) < 0.5  # |noise| is 2 on average
+    assert 0.92 < (np.abs(off) <= proof["within_95"]).mean() < 0.99
+    assert noise_within(0.5) == pytest.approx(2 * np.log(20)) and abs(proof["within_95"] - noise_within(0.5)) < 1
+    assert len(set(off)) > 5 and all(isinstance(answer["told"], int) for answer in answers)
+    many = private_count(values, 0.5, rows=4)  # whoever has four rows is hidden by four times the noise
+    assert many["scale"] == pytest.approx(8, rel=1e-6) and many["epsilon"] <= 0.5
+    assert abs(private_count(pd.Series(["a", None, None] * 100), 5)["told"] - 300) < 20  # missing values are rows
+
+
+def test_a_bounded_sum_hides_the_rich_and_a_histogram_costs_one_epsilon():
+    spend = pd.Series([20.0, 9000.0, np.nan] * 400)
+    told = [private_sum(spend, 1.0, (0, 100)) for _ in range(60)]
+    assert all(0.999 < answer["epsilon"] <= 1 for answer in told)
+    assert told[0]["scale"] == pytest.approx(100, rel=1e-4)
+    assert abs(np.mean([answer["told"] for answer in told]) - 400 * 120) < 150  # 9000 counts as 100
+    cities = pd.Series(["宁波"] * 700 + ["上海"] * 200 + ["?"] * 50)
+    counts, proof = private_histogram(cities, ["上海", "宁波", "杭州"], 0.5)
+    assert counts.index.tolist() == ["上海", "宁波", "杭州"] and 0.499 < proof["epsilon"] <= 0.5
+    assert (counts - [200, 700, 0]).abs().max() < 60 and "told" not in proof
+    for wrong in ((100, 0), (5, 5)):
+        with pytest.raises(ValueError, match="lower bound"):
+            private_sum(spend, 1.0, wrong)
+    for categories in ([], ["a", "a"]):
+        with pytest.raises(ValueError, match="each category once"):
+            private_histogram(cities, categories, 1.0)
+    for work in (lambda: private_count(cities, 0), lambda: private_count(cities, 1, rows=0), lambda: noise_within(-1)):
+        with pytest.raises(ValueError, match="epsilon must be above 0"):
+            work()
+    with pytest.raises(ValueError, match="lies between 0 and 1"):
+        noise_within(1, share=1)
+
+
+def test_the_account_gives_ten_answers_and_then_averaging_stops():
+    members = pd.Series(["ST01"] * 321 + ["ST02"] * 100)
+    draw = np.random.default_rng(3)
+    free = averaging_attack(lambda: noisy_count(321, 0.1, 1, draw), 5000)
+    assert free["answers"] == 5000 and not free["refused"] and round(free["mean"]) == 321
+    ask = open_account(members, budget=1.0)
+    kept = averaging_attack(lambda: ask("ST01", 0.1), 5000)
+    assert kept["answers"] == 10 and kept["refused"]
+    asks = [open_account(members, budget=1.0) for _ in range(60)]
+    off = [abs(averaging_attack(lambda: ask("ST01", 0.1), 50)["mean"] - 321) for ask in asks]  # noqa: B023
+    assert np.mean(np.array(off) < 0.5) < 0.4 and np.mean(off) > 1.5  # ten answers rarely tell the count
+    ask = open_account(members, budget=1.0)
+    assert abs(ask("ST02", 0.7) - 100) < 40
+    assert isinstance(ask("ST01", 0.2), int)  # 0.9 of 1.0
+    for cost in (0.2, 0.05):  # the first question that is too dear closes the account
+        with pytest.raises(ValueError, match=f"does not suffice for an answer of epsilon {cost}: nothing more is told"):
+            ask("ST01", cost)
+    silent = averaging_attack(lambda: ask("ST01", 0.01), 3)
+    assert silent["answers"] == 0 and silent["refused"] and np.isnan(silent["mean"])
+    with pytest.raises(ValueError, match="above 0"):
+        open_account(members, 0)
+    with pytest.raises(ValueError, match="above 0"):
+        ask("ST01", 0)
+
+
+def test_two_harmless_counts_betray_one_person_and_noisy_ones_do_not():
+    assert differencing_attack(lambda true: true, 40) == 1.0
+    draw = np.random.default_rng(1)
+    noisy = differencing_attack(lambda true: noisy_count(true, 0.25, 1, draw), 40, people=4000)
+    assert 0.5 < noisy < best_guess(0.5) + 0.02
+    weak = differencing_attack(lambda true: noisy_count(true, 10, 1, draw), 40, people=1000)
+    assert weak > 0.95  # an epsilon of 20 in all protects nobody
+    crowd = pd.Series(["x"] * 40)
+    library = differencing_attack(lambda true: private_count(crowd.iloc[:true], 0.25)["told"], 40, people=400)
+    assert 0.4 < library < best_guess(0.5) + 0.1
+    assert best_guess(0) == 0.5 and best_guess(1) == pytest.approx(np.e / (1 + np.e))
+    with pytest.raises(ValueError, match="epsilon is 0 or more"):
+        best_guess(-1)
+
+
 # ---- the rights of the person ----------------------------------------------------------------------------------------
 
 
@@ -632,8 +718,8 @@ def test_a_withdrawal_works_from_its_moment_on_and_for_the_person():
     assert set(other["consent"]) == {"never given"} and set(other["effect"]) == {"was unlawful", "must stop"}
 
 
-def test_of_two_words_of_one_moment_the_withdrawal_counts_and_a_word_counts_after_its_moment():
-    acts = ledger(("M1", "withdrawn", "2026-01-01"), ("M1", "given", "2026-01-01"))
+def test_of_two_words_of_one_moment_the_later_row_counts_and_a_word_counts_after_its_moment():
+    acts = ledger(("M1", "given", "2026-01-01"), ("M1", "withdrawn", "2026-01-01"))
     uses = pd.DataFrame(
         {"customer_ref": "M1", "purpose": "marketing", "used_at": pd.to_datetime(["2026-01-01", "2026-01-02"])}
     )
@@ -650,3 +736,36 @@ def test_the_retailers_own_messages_are_judged_as_in_the_chapter_on_collecting(t
     judged = consent_withdrawn_effect(tables["consents"], uses[["customer_ref", "purpose", "used_at"]], "2026-06-30")
     past = (uses["used_at"] < "2026-06-30").to_numpy()
     assert past.any() and (judged["consent"] == sent["state"])[past].all()
+
+
+def test_one_rule_for_the_consent_of_a_person_in_every_chapter(tables):
+    """A withdrawal with any record binds, as in `may_contact` and `may_profile`, though another card said yes later."""
+    acts = ledger(("W1", "given", "2024-01-01"), ("W1", "withdrawn", "2025-01-01"), ("M1", "given", "2026-01-01"))
+    links = pd.DataFrame({"record_id": ["M1", "W1", "M2"], "customer_id": ["K1", "K1", "K2"]})
+    uses = pd.DataFrame(
+        {"customer_ref": ["M1", "W1", "M2"], "purpose": "marketing", "used_at": pd.Timestamp("2026-08-01")}
+    )
+    judged = consent_withdrawn_effect(acts, uses, "2026-06-30", links)
+    assert judged["consent"].tolist() == ["withdrawn", "withdrawn", "never given"]
+    alone = consent_withdrawn_effect(acts, uses, "2026-06-30")
+    assert alone["consent"].tolist() == ["given", "withdrawn", "never given"]
+    again = pd.concat([acts, ledger(("W1", "given", "2026-02-01"))])
+    assert consent_withdrawn_effect(again, uses, "2026-06-30", links)["effect"].tolist()[0] == "may go on"
+
+
+def test_the_rule_agrees_with_those_who_write_and_who_profile_on_the_retailers_data(tables):
+    from cimlab.mining import may_contact
+    from cimlab.profiles import may_profile
+
+    reviewed = tables["reviewed"]
+    links = pd.DataFrame({"record_id": reviewed["record_id"], "customer_id": "K" + reviewed["person_no"].astype(str)})
+    nobody = pd.DataFrame(columns=["customer_id", "starts_on", "treated"])
+    known = sorted(links["customer_id"].unique())
+    write = may_contact(known, tables["consents"], links, nobody, "2026-06-30").set_index("customer_id")["consent"]
+    profile = may_profile(tables["consents"], links, "2026-07-01").set_index("customer_id")["state"]
+    later = pd.Timestamp("2026-09-01")
+    for purpose, said in (("marketing", write), ("profiling", profile)):
+        uses = pd.DataFrame({"customer_ref": links["record_id"], "purpose": purpose, "used_at": later})
+        judged = consent_withdrawn_effect(tables["consents"], uses, "2026-07-01", links)["consent"]
+        assert judged.tolist() == links["customer_id"].map(said).tolist()
+        assert set(judged) == {"given", "withdrawn", "never given"}
