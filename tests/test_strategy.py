@@ -27,7 +27,9 @@ from cimlab.strategy import (
     compare_assessments,
     cost_of_duplicates,
     cost_of_ownership,
+    draw_assessments,
     draw_timeline,
+    draw_tornado,
     effort,
     find_failure,
     journey_steps,
@@ -75,15 +77,24 @@ def test_the_questions_are_whole_and_in_both_languages():
     assert ASSESSMENT.groupby("group")["factor"].nunique().to_dict() == {"principle": 6, "step": 1, "success factor": 5}
     assert ASSESSMENT.groupby("factor").size().min() >= 2
     assert (ASSESSMENT["one"] != ASSESSMENT["five"]).all()
+    turned = ASSESSMENT[ASSESSMENT["reversed"]]
+    assert ASSESSMENT["reversed"].dtype == bool and turned["question_id"].tolist() == ["P6", "S4", "F9"]
+    assert (turned["group"].nunique(), (ASSESSMENT.groupby("factor")["reversed"].mean() < 1).all()) == (3, True)
+
+
+def points_of(answers):
+    """Turn the answers by hand: in a reversed question 1 is the best."""
+    turned = set(ASSESSMENT.loc[ASSESSMENT["reversed"], "question_id"])
+    return pd.Series({name: 6 - given if name in turned else given for name, given in answers.items()})
 
 
 def test_scores_are_weighted_means_and_the_weakest_comes_first():
     rng = np.random.default_rng(1)
     answers = pd.Series(rng.integers(1, 6, len(ASSESSMENT)), index=ASSESSMENT["question_id"])
-    scored = score_assessment(answers)
+    scored, points = score_assessment(answers), points_of(answers)
     for row in scored.itertuples():
         part = ASSESSMENT[ASSESSMENT["factor"] == row.factor]
-        assert row.score == pytest.approx(np.average(answers[part["question_id"]], weights=part["weight"]))
+        assert row.score == pytest.approx(np.average(points[part["question_id"]], weights=part["weight"]))
     assert scored["score"].is_monotonic_increasing and (scored["missing"] == 0).all()
     assert scored["score"].equals(scored["if_worst"])
     pd.testing.assert_frame_equal(scored, score_assessment(answers.sample(frac=1, random_state=2).to_dict()))
@@ -102,19 +113,58 @@ def test_a_missing_answer_cannot_hide():
     assert nothing["score"].isna().sum() == 11 and nothing["factor"].iloc[0] == "secure"
 
 
+def test_who_ticks_one_column_all_the_way_down_betrays_himself():
+    """All 5 would be a perfect firm; the questions that were asked the other way round pull the score down."""
+    all_five = score_assessment(dict.fromkeys(ASSESSMENT["question_id"], 5)).set_index("factor")
+    assert all_five.loc["complete", "score"] == pytest.approx((2 * 5 + 2 * 1) / 4)
+    assert all_five.loc["lawful", "score"] == 5 and all_five["score"].iloc[0] < 5
+    plain = ASSESSMENT.drop(columns="reversed")
+    assert (score_assessment(dict.fromkeys(ASSESSMENT["question_id"], 5), plain)["score"] == 5).all()
+    best = points_of(dict.fromkeys(ASSESSMENT["question_id"], 5))
+    assert (score_assessment(best)["score"] == 5).all()
+    blank = score_assessment({"P5": 5}).set_index("factor").loc["complete"]
+    assert blank["score"] == 5 and blank["if_worst"] == pytest.approx(3)  # a blank counts as the worst, not as a 1 → 5
+    summary, differ = compare_assessments({"P6": 1, "P5": 3}, {"P6": 5, "P5": 3})
+    assert summary["shift"] == -2 and differ[["first", "second"]].to_numpy().tolist() == [[5, 1]]
+
+
+def test_the_picture_of_two_raters_shows_both_and_what_they_left_out():
+    raters = {"sales": {"P1": 4, "P2": 4, "P3": 5, "P4": 1}, "service": {"P1": 2, "P6": 5, "P5": 5}}
+    ax = draw_assessments(raters, "Two raters")
+    factors = ASSESSMENT["factor"].unique().tolist()
+    assert [label.get_text() for label in ax.get_yticklabels()] == factors
+    full, part = ax.lines[2], ax.lines[3]
+    given = dict(zip(full.get_ydata(), full.get_xdata(), strict=True))
+    assert given[factors.index("customer first")] == 2 and given[factors.index("complete")] == 3
+    assert np.isnan(given[factors.index("secure")])
+    hollow = {factors[row] for row, x in zip(part.get_ydata(), part.get_xdata(), strict=True) if x == x}
+    assert hollow == {"customer first"} and part.get_markerfacecolor() == "white"
+    assert ax.get_xlabel().startswith("score") and ax.get_title() == "Two raters"
+    plt.close("all")
+    with pytest.raises(ValueError, match="at least one rater"):
+        draw_assessments({}, "Nobody")
+    with pytest.raises(ValueError, match="raters"):
+        draw_assessments({str(n): {"P1": 3} for n in range(9)}, "Too many")
+    with pytest.raises(ValueError, match="P1 is 6"):
+        draw_assessments({"a": {"P1": 6}}, "Wrong")
+
+
 def test_kappa_is_that_of_the_formula_and_sees_what_equal_answers_do_not():
     rng = np.random.default_rng(3)
     first = pd.Series(rng.integers(1, 6, len(ASSESSMENT)), index=ASSESSMENT["question_id"])
     second = (first + rng.integers(-1, 2, len(first))).clip(1, 5)
     summary, differences = compare_assessments(first, second)
-    apart = (first - second) ** 2
-    chance = ((first.to_numpy()[:, None] - second.to_numpy()[None, :]) ** 2).mean()
+    one, two = points_of(first), points_of(second)
+    apart = (one - two) ** 2
+    chance = ((one.to_numpy()[:, None] - two.to_numpy()[None, :]) ** 2).mean()
     assert summary["kappa"] == pytest.approx(1 - apart.mean() / chance)
     assert summary["same"] == pytest.approx((first == second).mean()) and len(differences) == (first != second).sum()
     far, _ = compare_assessments(first, 6 - first)
-    assert far["kappa"] < -0.9
+    assert far["kappa"] < -0.8
     flat, none = compare_assessments(dict.fromkeys(first.index, 4), dict.fromkeys(first.index, 4))
     assert flat["same"] == 1 and np.isnan(flat["kappa"]) and none.empty
+    best = points_of(dict.fromkeys(first.index, 5))
+    assert np.isnan(compare_assessments(best, best)[0]["kappa"])
     _, order = compare_assessments({"P1": 1, "P2": 5, "P3": 3}, {"P1": 2, "P2": 1, "P3": 3, "P4": 2})
     assert order["question_id"].tolist() == ["P2", "P1"] and order["difference"].tolist() == [-4, 1]
 
@@ -529,6 +579,20 @@ def test_the_tornado_turns_one_figure_at_a_time():
         tornado(case, pd.concat([ranges, ranges.head(1)]))
     with pytest.raises(ValueError, match="b: likely must lie between"):
         tornado(case, ranges.assign(likely=[1.0, 9.0, 5.0]))
+
+
+def test_the_picture_of_the_tornado_has_its_bars_where_the_results_are():
+    table = pd.DataFrame({"figure": ["a", "b"], "at_low": [-1.0, 3.0], "at_high": [7.0, 1.0]})
+    ax = draw_tornado(table, likely=2.0, title="a decides", unit="profit (CNY)")
+    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches]
+    assert [{start, end} for start, end in ends] == [{2, -1}, {2, 3}, {2, 7}, {2, 1}]
+    assert [line.get_xdata()[0] for line in ax.lines] == [2, 0] and ax.get_xlabel() == "profit (CNY)"
+    low, high = ax.get_legend_handles_labels()[0]
+    assert low[0].get_hatch() == "//" and high[0].get_hatch() is None  # told apart in a grey print
+    assert len(draw_tornado(table.assign(at_low=1.0), 2.0, "no sign changes", "CNY").lines) == 1
+    plt.close("all")
+    with pytest.raises(ValueError, match="needs the column at_high"):
+        draw_tornado(table.drop(columns="at_high"), 2.0, "", "CNY")
 
 
 # --------------------------------------------------------------------------------------------------------------- cases

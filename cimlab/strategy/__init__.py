@@ -16,7 +16,7 @@ Every name below can be imported from here: ``from cimlab.strategy import weight
 from cimlab._lazy import lazy_names
 
 _HOME = {
-    "assessment": ["ASSESSMENT", "compare_assessments", "score_assessment"],
+    "assessment": ["ASSESSMENT", "compare_assessments", "draw_assessments", "score_assessment"],
     "stages": ["STAGES", "STAGE_TABLES", "draw_timeline", "stage_data"],
     "journey": ["JOURNEY", "effort", "journey_steps", "self_service_share", "touchpoints"],
     "choosing": [
@@ -30,7 +30,7 @@ _HOME = {
         "sensitivity",
         "weighted_scores",
     ],
-    "business": ["business_case", "cost_of_duplicates", "tornado", "value_of_point"],
+    "business": ["business_case", "cost_of_duplicates", "draw_tornado", "tornado", "value_of_point"],
     "cases": ["CASES", "case_answer", "find_failure"],
     "case_tables": ["case_data"],
 }

@@ -264,3 +264,58 @@ def tornado(case, ranges):
     base = float(case(**likely))
     table["flips"] = (np.sign(table["at_low"]) * np.sign(base) < 0) | (np.sign(table["at_high"]) * np.sign(base) < 0)
     return table.sort_values(["swing", "figure"], ascending=[False, True]).reset_index(drop=True)
+
+
+def draw_tornado(table, likely, title, unit, ax=None):
+    """Draw each figure as a bar from the likely result to those at its two ends, the widest on top.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As returned by `tornado`: figure, at_low, at_high.
+    likely : float
+        The result with all figures at their likely values.
+    title : str
+        What the picture says.
+    unit : str
+        Label of the axis of results, with the unit: ``"net present value (CNY)"``.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure when left out.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        If the results lie on both sides of 0, a line marks it.
+
+    Raises
+    ------
+    ValueError
+        A column is missing.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"figure": ["gain", "cost"], "at_low": [-5.0, 3.0], "at_high": [5.0, 1.0]})
+    >>> ax = draw_tornado(table, likely=2.0, title="The gain decides", unit="profit (CNY)")
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['gain', 'cost']
+    """
+    from cimlab.plots.style import PALETTE, axes_for, need_columns, separate_thousands, set_title
+
+    need_columns(table, ["figure", "at_low", "at_high"], "draw_tornado")
+    ax, rows = axes_for(ax, figsize=(8, 1.5 + 0.42 * len(table))), range(len(table))
+    looks = {"at_low": {"color": PALETTE[1], "hatch": "//"}, "at_high": {"color": PALETTE[0]}}
+    for column, look in looks.items():
+        label = f"figure {column.replace('_', ' its ')} end"
+        ax.barh(rows, table[column] - likely, left=likely, height=0.6, edgecolor="white", label=label, **look)
+    ax.axvline(likely, color="#333333", linewidth=1.5)
+    ends = [*table["at_low"], *table["at_high"]]
+    if min(ends) < 0 < max(ends):
+        ax.axvline(0, color="#333333", linewidth=1, linestyle="--")
+    ax.set_yticks(rows, [str(name) for name in table["figure"]])
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel(unit)
+    separate_thousands(ax.xaxis)
+    ax.legend(loc="best")
+    set_title(ax, title)
+    return ax

@@ -7,11 +7,13 @@ instead::
     explorers     threshold_explorer (chapter 3), forecast_explorer (chapter 5), rfm_explorer (chapter 6)
     clusters      cluster_explorer (chapter 9)
     profit        profit_explorer (chapter 10)
+    choice        choice_explorer (chapter 17)
 """
 
 from cimlab._lazy import lazy_names
 
 _HOME = {
+    "choice": ["choice_explorer"],
     "clusters": ["cluster_explorer"],
     "explorers": ["forecast_explorer", "rfm_explorer", "threshold_explorer"],
     "profit": ["profit_explorer"],
