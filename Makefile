@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 
 help:        ## show this list
-	@grep -E '^[a-z-]+: +##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+): +## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+: +##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+): +## /  make \1\t/' | expand -t 24
 
 lab:         ## open the course in JupyterLab (the first time: make the environment, some minutes)
 	@$(PYTHON) start.py lab $(ARGS)
@@ -30,6 +30,12 @@ pages:       ## renew the pages about the retailer: its facts beside real ones, 
 bench-data:  ## measure how fast the retailer's data is made, against other makers (ARGS=--xl: 10 million persons too)
 	@$(PYTHON) start.py bench-data $(ARGS)
 
+bench-scale: ## measure the same questions on pandas, DuckDB and Spark at growing sizes (Java 17)
+	@$(PYTHON) start.py bench-scale $(ARGS)
+
+bench-linking: ## measure the record linkage of many customers on DuckDB and on Spark (ARGS="--size L --spark")
+	@$(PYTHON) start.py bench-linking $(ARGS)
+
 release:     ## make the student versions of the labs (labs/) from solutions/
 	@$(PYTHON) start.py release $(ARGS)
 
@@ -45,4 +51,4 @@ environment: ## renew environment.yml from pyproject.toml
 pictures:    ## take the pictures of the course's pages (docs/images/) with Chromium
 	@CIMLAB_PICTURES="$(CURDIR)/docs/images" $(PYTHON) start.py test -n0 tests/browser $(ARGS)
 
-.PHONY: help lab test doctor course data verify pages bench-data release prove lock environment pictures
+.PHONY: help lab test doctor course data verify pages bench-data bench-scale bench-linking release prove lock environment pictures

@@ -39,6 +39,8 @@ COMMANDS = {
         "renew the pages about the retailer: its facts beside real ones, its parameters and their sources",
     ),
     "bench-data": (("fast", "bench"), "measure how fast the retailer's data is made, against other makers"),
+    "bench-scale": (("spark",), "measure the same questions on pandas, DuckDB and Spark at growing sizes"),
+    "bench-linking": (("spark",), "measure the record linkage of many customers on DuckDB and on Spark"),
     "release": ((), "make the student versions of the labs from solutions/"),
     "prove": ((), "prove that the labs mark right and wrong answers as intended"),
     "lock": (("dev",), "renew requirements.txt from pyproject.toml (needs the network)"),
@@ -459,7 +461,7 @@ def parse(arguments):
 
 
 def extras_of(command):
-    """Return the extras that a command needs. Spark is 470 MB: the tests fetch it, and a database server, when told to."""
+    """Return the extras that a command needs; the tests fetch Spark (470 MB) and a database server when told to."""
     extras = COMMANDS[command][0]
     if command == "test":
         wanted = os.environ.get("CIMLAB_MUST_RUN", "").split()

@@ -1,5 +1,6 @@
 """What all tests share: no window, no user's own Jupyter settings, and a reason beside each skipped test."""
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -86,6 +87,23 @@ def pytest_collection_modifyitems(config, items):
             raise pytest.UsageError(f"the tests marked '{marker}' must run here, but: {reason}")
         for item in marked if reason else []:
             item.add_marker(pytest.mark.skip(reason=reason))
+    for item in items:
+        if item.get_closest_marker("spark"):
+            # Spark's Python side leaves its sockets to the garbage collector; `spark_sockets` calls it in time.
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+            item.add_marker(
+                pytest.mark.filterwarnings(
+                    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+                )
+            )
+
+
+@pytest.fixture(autouse=True)
+def spark_sockets(request):
+    """After a test of Spark, collect its sockets while their warning still belongs to that test."""
+    yield
+    if request.node.get_closest_marker("spark"):
+        gc.collect()
 
 
 @pytest.fixture

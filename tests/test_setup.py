@@ -433,3 +433,13 @@ def test_the_licences_are_whole():
     assert "Section 8" in (ROOT / "LICENSES" / "CC-BY-4.0.txt").read_text(encoding="utf-8")
     font = (ROOT / "LICENSES" / "OFL-1.1.txt").read_bytes()
     assert font == (ROOT / "cimlab" / "fonts" / "OFL.txt").read_bytes()
+
+
+def test_tests_fetch_the_heavy_parts_only_when_told_to(start, monkeypatch):
+    monkeypatch.delenv("CIMLAB_MUST_RUN", raising=False)
+    assert start.extras_of("test") == ("browser", "dev")
+    monkeypatch.setenv("CIMLAB_MUST_RUN", "browser outside spark postgres")
+    assert start.extras_of("test") == ("browser", "dev", "postgres", "spark")
+    assert start.extras_of("lab") == ()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {extra for extras, _ in start.COMMANDS.values() for extra in extras} <= set(project["optional-dependencies"])

@@ -80,9 +80,9 @@ def link_records(records, compare=None, blocks=None, threshold=0.5, seed=1, link
     ['record_id_a', 'record_id_b', 'probability']
     """
     compare, blocks = compare or CUSTOMER_FIELDS, blocks or CUSTOMER_BLOCKS
-    table = _for_engine(records, compare, blocks, link_between)
-    with _quiet():
-        linker = _trained_linker(table, compare, blocks, seed, link_between)
+    table = to_engine(records, compare, blocks, link_between)
+    with quiet():
+        linker = trained_linker(table, compare, blocks, seed, link_between)
         scored = linker.inference.predict(threshold_match_probability=threshold).as_pandas_dataframe()
     ids = scored[["record_id_l", "record_id_r"]].astype("str")
     pairs = pd.DataFrame(
@@ -96,7 +96,8 @@ def link_records(records, compare=None, blocks=None, threshold=0.5, seed=1, link
     return pairs.sort_values(PAIR, ignore_index=True)
 
 
-def _trained_linker(table, compare, blocks, seed, link_between):
+def trained_linker(table, compare, blocks, seed, link_between=None):
+    """Return Splink's linker on DuckDB with its weights learned; `table` as `to_engine` makes it."""
     import duckdb
     from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
@@ -135,7 +136,30 @@ def _prior(table, blocks, link_between):
     return min(max(len(sure), 1) / possible, 0.5)
 
 
-def _comparison(column, kind):
+def with_dialect(settings, compare, engine):
+    """Return learned settings in the words of another engine: the weights stay, the SQL of each level is its own.
+
+    Parameters
+    ----------
+    settings : dict
+        Of Splink, learned on DuckDB.
+    compare : dict of str to str
+        As for `link_records`; the comparisons in its order.
+    engine : str
+        "duckdb" or "spark".
+    """
+    comparisons = []
+    for (column, kind), learned in zip(compare.items(), settings["comparisons"], strict=True):
+        own = _comparison(column, kind, engine).create_comparison_dict(engine)
+        levels = [
+            level | {key: value for key, value in known.items() if key not in ("sql_condition", "label_for_charts")}
+            for level, known in zip(own["comparison_levels"], learned["comparison_levels"], strict=True)
+        ]
+        comparisons.append(learned | {"comparison_levels": levels})
+    return settings | {"comparisons": comparisons, "sql_dialect": engine}
+
+
+def _comparison(column, kind, engine="duckdb"):
     import splink.comparison_library as cl
 
     if kind == "exact":
@@ -143,7 +167,7 @@ def _comparison(column, kind):
     if kind == "name":
         return cl.NameComparison(column)
     if kind == "full name":
-        return cl.CustomComparison(_full_name_levels(column), output_column_name=column)
+        return cl.CustomComparison(_full_name_levels(column, engine), output_column_name=column)
     if kind == "digits":
         return cl.DamerauLevenshteinAtThresholds(column, [1, 2])
     if kind == "email":
@@ -154,19 +178,23 @@ def _comparison(column, kind):
     raise ValueError(f"the column {column!r} is to be compared as {kind!r}; choose one of: {kinds}")
 
 
-def _full_name_levels(column):
-    left, right = f'"{column}_l"', f'"{column}_r"'
+def _full_name_levels(column, engine):
+    quote, sort, split, similar = {
+        "duckdb": ('"', "list_sort", "string_split", "jaro_winkler_similarity"),
+        "spark": ("`", "array_sort", "split", "jaro_winkler"),
+    }[engine]
+    left, right = f"{quote}{column}_l{quote}", f"{quote}{column}_r{quote}"
     surname, given = "split_part({0}, ' ', 1)", "split_part({0}, ' ', 2)"
     one_half = f"({given.format(left)} = '' or {given.format(right)} = '')"
     same_surname = f"{surname.format(left)} = {surname.format(right)}"
-    similar_given = f"jaro_winkler_similarity({given.format(left)}, {given.format(right)}) >= 0.88"
+    similar_given = f"{similar}({given.format(left)}, {given.format(right)}) >= 0.88"
     levels = {
         "missing": f"{left} is null or {right} is null",
         "only a surname known, the same": f"{one_half} and {same_surname}",
         "same full name": f"{left} = {right}",
-        "same words in another order": f"list_sort(string_split({left}, ' ')) = list_sort(string_split({right}, ' '))",
+        "same words in another order": f"{sort}({split}({left}, ' ')) = {sort}({split}({right}, ' '))",
         "same surname, similar given name": f"{same_surname} and {similar_given}",
-        "a letter or two differ": f"jaro_winkler_similarity({left}, {right}) >= 0.92 and not {same_surname}",
+        "a letter or two differ": f"{similar}({left}, {right}) >= 0.92 and not {same_surname}",
         "same surname, another given name": same_surname,
     }
     made = [{"sql_condition": sql, "label_for_charts": label} for label, sql in levels.items()]
@@ -175,7 +203,8 @@ def _full_name_levels(column):
     return [*made, {"sql_condition": "ELSE", "label_for_charts": "different"}]
 
 
-def _for_engine(records, compare, blocks, link_between):
+def to_engine(records, compare, blocks, link_between=None):
+    """Return the columns that an engine needs: dates as text, missing values as None, sorted by record_id."""
     wanted = ["record_id", *compare, *(column for block in blocks for column in block)]
     table = _columns(records, [*wanted, *([link_between] if link_between else [])]).copy()
     if table["record_id"].duplicated().any():
@@ -197,7 +226,8 @@ def _for_engine(records, compare, blocks, link_between):
 
 
 @contextmanager
-def _quiet():
+def quiet():
+    """Splink says nothing of its progress."""
     # Splink reports its progress through logging; a reader of the chapter does not need it.
     logger = logging.getLogger("splink")
     level = logger.level
