@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -211,15 +210,21 @@ def check_browser():
     return Finding("note", f"Chromium: {found}" if found else "no Chromium; only the tests of the pages need it")
 
 
-def check_java():
-    """Java 17 or newer, for the extra [spark]."""
-    program = shutil.which("java")
-    try:
-        done = subprocess.run([program or "java", "-version"], capture_output=True, text=True, timeout=20)
-        first = (done.stderr or done.stdout).splitlines()[0] if done.returncode == 0 else ""
-    except (OSError, subprocess.SubprocessError, IndexError):
-        first = ""
-    return Finding("note", f"Java: {first}" if first else "no Java; only the extra [spark] needs it (17 or newer)")
+def check_spark():
+    """Spark and Java, for one section of chapter 14."""
+    from cimlab.scale import missing_spark
+
+    return Finding("note", missing_spark() or "Spark can be started (chapter 14)")
+
+
+def check_postgres():
+    """A database server, for one section of chapter 15."""
+    from cimlab.security import missing_postgres
+
+    missing = missing_postgres()
+    if missing:
+        return Finding("note", f"{missing}. Only one section of chapter 15 uses it.")
+    return Finding("note", "PostgreSQL can be started (chapter 15)")
 
 
 CHECKS = {
@@ -234,7 +239,8 @@ CHECKS = {
     "exchange": check_exchange,
     "disk": check_disk,
     "browser": check_browser,
-    "Java": check_java,
+    "Spark": check_spark,
+    "PostgreSQL": check_postgres,
 }
 
 

@@ -206,12 +206,19 @@ def test_a_full_disk(monkeypatch):
     assert is_problem(doctor.check_disk(), "0.1 GB free")
 
 
-def test_browser_and_java_are_good_to_know_but_not_needed(monkeypatch):
+def test_browser_spark_and_a_server_are_good_to_know_but_not_needed(monkeypatch):
     monkeypatch.delenv("CIMLAB_CHROMIUM", raising=False)
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     monkeypatch.setenv("PATH", "")
     assert doctor.check_browser() == ("note", "no Chromium; only the tests of the pages need it", "")
-    assert doctor.check_java().status == "note" and "no Java" in doctor.check_java().detail
+    monkeypatch.setattr("cimlab.scale.missing_spark", lambda: "Java is not there", raising=False)
+    monkeypatch.setattr("cimlab.security.missing_postgres", lambda: "the driver is not there", raising=False)
+    for check in (doctor.check_spark, doctor.check_postgres):
+        assert check().status == "note" and "is not there" in check().detail
+    monkeypatch.setattr("cimlab.scale.missing_spark", lambda: None, raising=False)
+    monkeypatch.setattr("cimlab.security.missing_postgres", lambda: None, raising=False)
+    for check in (doctor.check_spark, doctor.check_postgres):
+        assert check().status == "note" and "can be started" in check().detail
 
 
 def test_one_broken_check_does_not_hide_the_others():

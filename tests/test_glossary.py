@@ -11,7 +11,7 @@ from tests import notebooks as nb
 from tools import make_glossary
 
 # Latin capitals may stand before or within a Chinese name: A/B测试, 宏平均F1.
-SIGNS = r"(?:[A-Z]/[A-Z])?[\u4e00-\u9fff][\u4e00-\u9fffA-Z0-9]*"
+SIGNS = r"(?:[A-Z]/[A-Z]|[a-z])?[\u4e00-\u9fff][\u4e00-\u9fffA-Z0-9]*"
 TERMS = cimlab.glossary()
 # A clock strikes no headword: words of the sentence before a bold term are no part of it, so only what is bold is read.
 BOLD = re.compile(rf"\*\*([A-Za-z][^*\n]*?)\*\* \(({SIGNS})[^)]*\)")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TERMS, PAGE = ROOT / "cimlab" / "glossary.csv", ROOT / "chapters" / "glossary.md"
 COLUMNS = ["english", "chinese", "pinyin", "meaning", "chapter"]
 # Words that the library spells as they sound in a sentence or in another word.
-load_phrases_dict({"电子": [["diàn"], ["zǐ"]], "一致": [["yī"], ["zhì"]]})
+load_phrases_dict({"电子": [["diàn"], ["zǐ"]], "一致": [["yī"], ["zhì"]], "行级": [["háng"], ["jí"]]})
 HEAD = """\
 # Glossary (术语表)
 
