@@ -3,7 +3,8 @@
 One small file a lesson::
 
     grades        grades of information against roles (分级管理)
-    access        what a role sees of a table: rows, columns, masks (访问控制)
+    masks         a part of a value is shown (脱敏)
+    access        what a role sees of a table: rows, columns (访问控制)
     audit         an audit trail in which tampering shows (审计)
     rules         duties, stores and columns as rules in a text, enforced (访问规则)
     partners      a contract with a partner that a program keeps (合作伙伴)
@@ -24,11 +25,12 @@ One small file a lesson::
     vulnerabilities  the parts of the programs, and holes that are known (漏洞管理)
     backup_drill  a disaster with real files: what is lost, how long (备份与恢复演练)
     incident      a leak against the clock (应急响应)
+    pictures      a drill and an incident, drawn
     rights        copy, correction, erasure across every table (个人权利)
     retention     an end of keeping, and what a withdrawal of consent changes (保存期限)
     duties        the duties under five laws, held against facts (合规义务)
 
-Every name below can be imported from here: ``from cimlab.security import audit_trail``.
+Every name below can be imported from here: ``from cimlab.security import chain_entries``.
 """
 
 from cimlab._lazy import lazy_names
@@ -45,13 +47,11 @@ _HOME = {
         "rights_report",
         "roles_table",
     ],
+    "masks": ["MASKS", "mask_report", "mask_value"],
     "access": [
         "GUARDS",
-        "MASKS",
         "ROW_RULES",
         "attack_queries",
-        "mask_report",
-        "mask_value",
         "open_as",
         "try_attacks",
         "view_name",

@@ -13,8 +13,9 @@ from contextlib import closing
 import pandas as pd
 
 from cimlab.analysis.columns import need
-from cimlab.security.access import MASKS, ROW_RULES, view_name
+from cimlab.security.access import ROW_RULES, view_name
 from cimlab.security.grades import ROLES
+from cimlab.security.masks import MASKS
 from cimlab.security.postgres import connect_postgres, run_statements
 
 SERVER_GUARDS = ["open", "locked"]
