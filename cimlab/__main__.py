@@ -13,6 +13,10 @@ COMMANDS = {
     "verify": ("cimlab.retailer.verify_command", "check the files of an edition against their data dictionary"),
     "release": ("cimlab.grading.release", "make the student versions of the labs from solutions/"),
     "prove": ("cimlab.grading.prove", "prove that the labs mark right and wrong answers as intended"),
+    "report": (
+        "cimlab.grading.report_command",
+        "report on a graded lab: questions, mistakes, late and waiting work, likeness",
+    ),
     "kit": ("cimlab.grading.kit", "pack what a student gets (no solutions, no truth) into one zip file"),
 }
 

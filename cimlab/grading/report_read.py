@@ -1,0 +1,259 @@
+"""What `cimlab report` reads: the gradebook, the graded notebooks, the student version. Nothing is changed."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from cimlab.grading.course import CONFIG, CourseError
+from cimlab.grading.export import GRADED, NOTHING, UNREAD, WAITING
+from cimlab.grading.mistakes import read_mistakes
+from cimlab.grading.prove import answer_of_tests
+
+ENDED = {"KernelDied", "NotRun", "TimeUp"}
+
+
+def gather(course, lab):
+    """Read all that is known of a graded lab.
+
+    Parameters
+    ----------
+    course : pathlib.Path
+        The folder of the course.
+    lab : str
+        Name of a lab that exists.
+
+    Returns
+    -------
+    dict
+        cells, grades, errors (see `report`), hand_ins (the whole class), due (None without a date), answers, given (see
+        `report_similarity.alike`), minutes (student → minutes at work, where known), review (list of student and why),
+        mistakes (list), notes (what could not be read, as sentences), heading (the title of the lab).
+
+    Raises
+    ------
+    CourseError
+        If there is no gradebook, it does not know the lab, or nobody has been graded yet.
+    """
+    import nbformat
+
+    folders, source = _folders(course), nbformat.read(course / "solutions" / lab / f"{lab}.ipynb", as_version=4)
+    found = _read_gradebook(folders, lab)
+    found["cells"] = _in_order(found["cells"], source)
+    found |= {"errors": [], "answers": [], "minutes": {}, "review": [], "notes": []}
+    found["heading"] = next((line[2:] for cell in source.cells for line in cell.source.splitlines()
+                             if cell.cell_type == "markdown" and line.startswith("# ")), lab)  # fmt: skip
+    hand_ins = found["hand_ins"]
+    for student in _handed_in(folders, lab, hand_ins):
+        graded = _read_json(_path(folders, "autograded", student, lab) / f"{lab}.ipynb")
+        if graded is None:
+            hand_ins.loc[student, "status"] = UNREAD
+            found["review"].append((student, "was handed in but not graded; .nbgrader.log has the reason"))
+        else:
+            _take(found, student, graded, _path(folders, "submitted", student, lab), lab)
+            _compare_times(found, student, [_path(folders, step, student, lab) for step in ("submitted", "autograded")])
+    read = set(hand_ins.index[hand_ins["status"].isin([GRADED, WAITING])])
+    if not read:
+        raise CourseError(
+            f"Nobody's hand-in of {lab} has been graded yet: put the hand-ins into submitted/ "
+            f"(`nbgrader zip_collect {lab}`), then run `nbgrader autograde {lab}`."
+        )
+    found["grades"] = found["grades"][found["grades"]["student"].isin(read)].reset_index(drop=True)
+    found["errors"] = pd.DataFrame(found["errors"], columns=["student", "cell", "kind", "sentence"])
+    found["answers"] = pd.DataFrame(found["answers"], columns=["student", "cell", "kind", "source"])
+    found["given"] += _given(course, lab)
+    try:
+        found["mistakes"] = read_mistakes(course / "solutions" / lab / "mistakes.yaml", source)[0]
+    except CourseError as error:
+        found["mistakes"], first = [], str(error).splitlines()[0]
+        found["notes"].append(f"No filed mistakes could be recognised. {first.replace(f'{course}{os.sep}', '')}")
+    return found
+
+
+def _folders(course):
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config.loader import PyFileConfigLoader
+
+    return CourseDirectory(config=PyFileConfigLoader(CONFIG, path=str(course)).load_config())
+
+
+def _path(folders, step, student, lab):
+    return Path(folders.format_path(getattr(folders, f"{step}_directory"), student, lab))
+
+
+def _read_json(path):
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        return notebook if isinstance(notebook["cells"], list) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# the gradebook
+
+
+def _read_gradebook(folders, lab):
+    from nbgrader.api import Gradebook, MissingEntry
+    from sqlalchemy.exc import SQLAlchemyError
+
+    url = folders.db_url
+    file = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:///") and not file.is_file():
+        raise CourseError(
+            f"There is no gradebook {file}: `cimlab release {lab}` makes it, `nbgrader autograde {lab}` fills it."
+        )
+    try:
+        with Gradebook(url, folders.course_id) as gradebook:
+            try:
+                assignment = gradebook.find_assignment(lab)
+            except MissingEntry:
+                raise CourseError(
+                    f"The gradebook does not know {lab}: run `cimlab release {lab}`, collect the hand-ins, then run "
+                    f"`nbgrader autograde {lab}`."
+                ) from None
+            return _tables(gradebook, assignment)
+    except SQLAlchemyError as error:
+        said = str(error.__cause__ or error).splitlines()[0]
+        raise CourseError(
+            f"The gradebook {file if url.startswith('sqlite') else 'of this course'} cannot be read ({said}). If a "
+            "grading run is at work, wait until it has ended; otherwise take your backup."
+        ) from None
+
+
+def _tables(gradebook, assignment):
+    from nbgrader.api import BaseCell, Grade, SubmittedAssignment, SubmittedNotebook
+
+    notebooks = assignment.notebooks
+    cells = {cell.name: cell.max_score for book in notebooks for cell in (*book.grade_cells, *book.task_cells)}
+    query = (
+        gradebook.db.query(
+            SubmittedAssignment.student_id,
+            BaseCell.name,
+            Grade.auto_score,
+            Grade.manual_score,
+            Grade.extra_credit,
+            Grade.needs_manual_grade,
+        )
+        .select_from(Grade)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(BaseCell, Grade.cell_id == BaseCell.id)
+        .where(SubmittedAssignment.assignment_id == assignment.id)
+    )
+    columns = ["student", "cell", "auto", "manual", "extra", "waits"]
+    grades = pd.DataFrame([tuple(row) for row in query], columns=columns)
+    by_hand = grades["manual"].astype(float)
+    grades["points"] = by_hand.fillna(grades["auto"].astype(float)) + grades["extra"].astype(float).fillna(0)
+    waiting = set(grades.loc[grades["waits"].astype(bool), "student"])
+    sources = [cell for book in notebooks for cell in book.source_cells]
+    return {
+        "cells": cells,
+        "grades": grades[["student", "cell", "points", "waits"]].astype({"waits": bool}),
+        "due": assignment.duedate,
+        "hand_ins": _hand_ins(gradebook, assignment, waiting),
+        "given": [(cell.cell_type, cell.source or "") for cell in sources],
+    }
+
+
+def _hand_ins(gradebook, assignment, waiting):
+    """Return the class: student (index), last_name, first_name, timestamp, late (seconds), penalty, status."""
+    handed_in = {hand_in.student_id: hand_in for hand_in in assignment.submissions}
+    rows = {}
+    for student in sorted(gradebook.students, key=lambda student: student.id):
+        hand_in = handed_in.get(student.id)
+        row = {"last_name": student.last_name or "", "first_name": student.first_name or ""}
+        row |= {"timestamp": None, "late": 0.0, "penalty": 0.0, "status": NOTHING}
+        if hand_in is not None:
+            row["timestamp"], row["penalty"] = hand_in.timestamp, hand_in.late_submission_penalty or 0.0
+            row["late"] = hand_in.total_seconds_late if assignment.duedate else 0.0
+            row["status"] = WAITING if student.id in waiting else GRADED
+        rows[student.id] = row
+    columns = ["last_name", "first_name", "timestamp", "late", "penalty", "status"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.astype({"timestamp": "datetime64[us]", "late": float, "penalty": float})
+
+
+def _in_order(maxima, source):
+    """Return the graded cells in the order of the lab, each with the answer that it marks."""
+    owner = answer_of_tests(source)
+    order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
+    names = sorted(maxima, key=lambda name: (order.index(name) if name in order else len(order), name))
+    questions = [owner.get(name) or name for name in names]
+    return pd.DataFrame({"question": questions, "max": [float(maxima[name]) for name in names]}, index=names)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# the notebooks
+
+
+def _handed_in(folders, lab, hand_ins):
+    """Return who handed in; a folder in submitted/ of whom the gradebook knows nothing gets a row."""
+    root = Path(folders.root) / folders.submitted_directory
+    for path in sorted(root.glob(f"*/{lab}")):
+        if path.parent.name not in hand_ins.index:
+            new = ["", "", pd.NaT, 0.0, 0.0, UNREAD]
+            hand_ins.loc[path.parent.name] = new
+        elif hand_ins.loc[path.parent.name, "status"] == NOTHING:
+            hand_ins.loc[path.parent.name, "status"] = UNREAD
+    return list(hand_ins.index[hand_ins["status"] != NOTHING])
+
+
+def _take(found, student, graded, submitted, lab):
+    """Take the failed checks, the answers, the repairs and the times out of a hand-in."""
+    ended, faults = set(), []
+    for cell in graded["cells"]:
+        settings = cell.get("metadata", {}).get("nbgrader", {})
+        name, text = settings.get("grade_id"), _text(cell.get("source", ""))
+        if cell.get("id") == "repair-report":
+            found["review"] += [(student, line[2:]) for line in text.splitlines() if line.startswith("- ")]
+        if settings.get("solution"):
+            found["answers"].append((student, name, cell["cell_type"], text))
+        if name not in found["cells"].index or settings.get("solution"):
+            continue
+        for output in cell.get("outputs", []):
+            if output.get("output_type") == "error":
+                kind, sentence = _text(output.get("ename", "")), _text(output.get("evalue", ""))
+                found["errors"].append((student, name, kind, sentence))
+                ended |= {kind} & ENDED
+                faults += [f"{name} stopped by itself ({kind})"] * (kind not in ENDED | {"CheckFailed"})
+    if ended:
+        faults.append(f"cells could not run to their end ({', '.join(sorted(ended))})")
+    found["review"] += [(student, fault) for fault in faults]
+    from cimlab.grading.report import working_minutes
+
+    handed_in = _read_json(submitted / f"{lab}.ipynb") or {"cells": []}
+    minutes = working_minutes(
+        moment
+        for cell in handed_in["cells"]
+        if isinstance(cell, dict) and isinstance(cell.get("metadata"), dict)
+        and isinstance(cell["metadata"].get("execution"), dict)
+        for key, moment in cell["metadata"]["execution"].items()
+        if key in ("iopub.execute_input", "shell.execute_reply") and isinstance(moment, str)
+    )  # fmt: skip
+    if minutes is not None:
+        found["minutes"][student] = minutes
+
+
+def _text(value):
+    """Return a text of a notebook; half characters (lone surrogates) become question marks."""
+    return ("".join(value) if isinstance(value, list) else str(value)).encode("utf-8", "replace").decode("utf-8")
+
+
+def _compare_times(found, student, folders):
+    stamps = [folder / "timestamp.txt" for folder in folders]
+    if all(stamp.is_file() for stamp in stamps):
+        submitted, graded = (stamp.read_text(encoding="utf-8", errors="replace").strip() for stamp in stamps)
+        if submitted != graded:
+            found["review"].append((student, "has handed in again since: `nbgrader autograde` takes the new hand-in"))
+
+
+def _given(course, lab):
+    """Return the cells of the student version and of the chapter with the same number, as (kind, source)."""
+    number = re.match(r"lab(\d+)_", lab)
+    paths = [course / "labs" / lab / f"{lab}.ipynb"]
+    paths += sorted((course / "chapters").glob(f"{number.group(1)}_*.ipynb")) if number else []
+    notebooks = [_read_json(path) or {"cells": []} for path in paths]
+    return [(cell["cell_type"], _text(cell["source"])) for notebook in notebooks for cell in notebook["cells"]]
