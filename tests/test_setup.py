@@ -307,6 +307,7 @@ def test_a_python_without_ensurepip_says_which_package_is_missing(start, monkeyp
 
 
 def test_arguments_reach_jupyterlab_and_pytest(start, monkeypatch):
+    monkeypatch.delenv("CIMLAB_MUST_RUN", raising=False)
     ran = []
     monkeypatch.setattr(start, "ensure", lambda extras: ran.append(extras))
     monkeypatch.setattr(start, "run", lambda *command: ran.append(command) or 5)
