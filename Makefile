@@ -36,6 +36,9 @@ bench-scale: ## measure the same questions on pandas, DuckDB and Spark at growin
 bench-linking: ## measure the record linkage of many customers on DuckDB and on Spark (ARGS="--size L --spark")
 	@$(PYTHON) start.py bench-linking $(ARGS)
 
+bench-kernels: ## measure warm and isolated kernels against cold ones
+	@$(PYTHON) start.py bench-kernels $(ARGS)
+
 release:     ## make the student versions of the labs (labs/) from solutions/
 	@$(PYTHON) start.py release $(ARGS)
 
@@ -51,4 +54,4 @@ environment: ## renew environment.yml from pyproject.toml
 pictures:    ## take the pictures of the course's pages (docs/images/) with Chromium
 	@CIMLAB_PICTURES="$(CURDIR)/docs/images" $(PYTHON) start.py test -n0 tests/browser $(ARGS)
 
-.PHONY: help lab test doctor course data verify pages bench-data bench-scale bench-linking release prove lock environment pictures
+.PHONY: help lab test doctor course data verify pages bench-data bench-scale bench-linking bench-kernels release prove lock environment pictures

@@ -41,6 +41,7 @@ COMMANDS = {
     "bench-data": (("fast", "bench"), "measure how fast the retailer's data is made, against other makers"),
     "bench-scale": (("spark",), "measure the same questions on pandas, DuckDB and Spark at growing sizes"),
     "bench-linking": (("spark",), "measure the record linkage of many customers on DuckDB and on Spark"),
+    "bench-kernels": ((), "measure warm and isolated kernels against cold ones"),
     "release": ((), "make the student versions of the labs from solutions/"),
     "prove": ((), "prove that the labs mark right and wrong answers as intended"),
     "lock": (("dev",), "renew requirements.txt from pyproject.toml (needs the network)"),
