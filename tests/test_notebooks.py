@@ -149,8 +149,8 @@ def test_prose_says_why_so_that_comments_need_not(path):
 
 @pytest.mark.notebooks
 @pytest.mark.parametrize("path", [*nb.CHAPTERS, *nb.SOLUTIONS], ids=name_of)
-def test_nothing_is_written_in_red(path, tmp_path):
-    """That every cell runs is nbmake's to see; here: no warning and no progress bar on stderr frightens a reader."""
+def test_every_cell_runs_and_nothing_is_written_in_red(path, tmp_path):
+    """From any folder; an error ends it, and no warning and no progress bar on stderr frightens a reader."""
     from nbclient import NotebookClient
 
     done = NotebookClient(nb.read(path), timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
