@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -312,6 +313,24 @@ def test_a_hand_in_that_does_not_fit_is_named(isolated, tmp_path):
         run_cells(isolated, ["1"], tmp_path)
     (tmp_path / "big").unlink()
     assert printed(run_cells(isolated, ["print(3)"], tmp_path).cells[0]) == "3"
+
+
+@needs_room
+def test_what_lies_in_tmp_or_in_a_home_can_be_shown(tmp_path):
+    """The course itself, and its Python, may lie there: the room's own folders must not cover them."""
+    with tempfile.TemporaryDirectory(prefix="shown-", dir="/tmp") as shown:
+        Path(shown).chmod(0o755)
+        Path(shown, "here.txt").write_text("seen", encoding="utf-8")
+        cells = [
+            f"print(open({str(Path(shown, 'here.txt'))!r}).read())",
+            f"import os; print(sorted(os.listdir('/tmp')) == [{Path(shown).name!r}])",
+            f"open({str(Path(shown, 'new.txt'))!r}, 'w')",
+        ]
+        with zygote.start_zygote([], isolate.Room(read_only=(shown,))) as server:
+            read, alone, written = map(printed, run_cells(server, cells, tmp_path).cells)
+        assert read == "seen" and "Error: " in written, (read, written)
+        if not Path(sys.prefix).is_relative_to("/tmp"):
+            assert alone == "True"
 
 
 @needs_room

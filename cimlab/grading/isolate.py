@@ -184,11 +184,11 @@ def enter(room, root, work, uid):
     os.umask(0o022)
     _mount(None, "/", None, RECURSIVE | PRIVATE)
     _mount("tmpfs", root, "tmpfs", NO_SUID | NO_DEVICES, f"size={MB},mode=755")
-    _show_system(room, root)
     size = f"size={room.disk},nr_inodes=20000"
     for folder, mode in (("home", "755"), ("tmp", "1777"), ("dev/shm", "1777")):
-        (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / folder).mkdir(parents=True)
         _mount("tmpfs", root / folder, "tmpfs", NO_SUID | NO_DEVICES, f"{size},mode={mode}")
+    _show_system(room, root)  # after these: the course, and this Python with it, may lie in somebody's home or in /tmp
     home = root / HOME[1:]
     inside = f"{HOME}/{Path(work).name}"
     owner = uid if os.geteuid() == 0 else -1
@@ -250,7 +250,6 @@ def _show_system(room, root):
     (root / "etc/passwd").write_text(f"student:x:{NOBODY}:{NOBODY}::{HOME}:/usr/sbin/nologin\n")
     (root / "etc/group").write_text(f"student:x:{NOBODY}:\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost student\n")
-    (root / "dev").mkdir()
     for name in DEVICES:
         (root / "dev" / name).touch()
         _mount(f"/dev/{name}", root / "dev" / name, None, BIND)
