@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlab._lines import read_lines
 from cimlab._whole import whole_file
 from cimlab.analysis.columns import need
 
@@ -72,14 +73,7 @@ def write_log(log, path):
 
 def read_log(path):
     """Read a log that `write_log` wrote; ValueError if a line is none."""
-    rows = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n")[:-1], start=1):
-        try:
-            row = json.loads(line)
-            rows.append([row[column] for column in LOG_COLUMNS])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{Path(path).name}, line {number} is no line of a log") from error
-    return pd.DataFrame(rows, columns=LOG_COLUMNS)
+    return pd.DataFrame(read_lines(path, LOG_COLUMNS, "line of a log"), columns=LOG_COLUMNS)
 
 
 def chain_log(log, actor, role):

@@ -1,21 +1,19 @@
 """Part A, the protection: roles under attack, consent at a day, an erasure searched for, a backup restored."""
 
-import hashlib
-import json
 import re
 import sqlite3
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 
+from cimlab._sqlite import open_read_only, quote
 from cimlab.analysis.columns import need
 from cimlab.capstone.bands import judge
 from cimlab.capstone.score_database import owner_of_customers
-from cimlab.capstone.score_tables import read_only
 from cimlab.collection import consent_of_customers, consent_state
-from cimlab.security import attack_queries, check_erased, find_person, view_name
+from cimlab.database import restore
+from cimlab.security import attack_queries, check_erased, find_person, table_sums, view_name
 
 _NAN = float("nan")
 
@@ -50,6 +48,7 @@ def score_access(opened, rights, file, table="customer_file"):
 
     Examples
     --------
+    >>> from contextlib import closing
     >>> file = pd.DataFrame({"customer_id": ["K000001"], "city": ["上海"], "phone": ["+8617400000001"]})
     >>> rights = pd.DataFrame({"role": "analyst", "column": ["city", "phone"], "right": ["read", "none"]})
     >>> with closing(sqlite3.connect(":memory:")) as door:
@@ -70,7 +69,7 @@ def score_access(opened, rights, file, table="customer_file"):
             tests += [(role, "missing", "nothing was handed in for this role", False)] * len(mine)
             continue
         try:
-            door = given if isinstance(given, sqlite3.Connection) else read_only(given)
+            door = given if isinstance(given, sqlite3.Connection) else open_read_only(given)
         except (sqlite3.Error, OSError, TypeError) as error:
             tests += [(role, "missing", f"it cannot be opened ({error})", False)] * len(mine)
             continue
@@ -141,7 +140,7 @@ def _contents(door, role, table):
     contents = {}
     for name in dict.fromkeys([name for (name,) in listed] + [view_name(table, role), table]):
         try:
-            cursor = door.execute('SELECT * FROM "{}"'.format(name.replace('"', '""')))
+            cursor = door.execute(f"SELECT * FROM {quote(name)}")
             rows = [[_text(value) for value in row] for row in cursor.fetchall()]
         except sqlite3.Error:
             continue
@@ -314,17 +313,12 @@ def score_backup(base, backup, proof):
         return judge("restore", _NAN, f"There is no {'backup' if base.is_file() else 'base'} to restore.")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            restored = Path(folder, "restored.db")
-            with closing(read_only(backup)) as source, closing(sqlite3.connect(restored)) as target:
-                source.backup(target)
-                sound = target.execute("PRAGMA integrity_check").fetchone()[0]
-            if sound != "ok":
-                raise sqlite3.DatabaseError(sound)
-            now, then = _table_hashes(base), _table_hashes(restored)
-    except sqlite3.Error as error:
+            now, then = table_sums(base), table_sums(restore(backup, Path(folder, "restored.db")))
+    except ValueError as error:
         return judge("restore", 0.0, f"The backup cannot be restored: {error}.")
-    if not now:
+    if now is None:
         return judge("restore", _NAN, "The base has no table.")
+    now, then = (_by_table(sums) for sums in (now, then))
     counted = need(proof, ["table", "rows"], "proof").drop_duplicates("table").set_index("table")["rows"]
     same = {name: now[name] == then.get(name) for name in now}
     proved = {name: counted.get(name, -1) == now[name][0] for name in now}
@@ -335,16 +329,9 @@ def score_backup(base, backup, proof):
     return judge("restore", (sum(same.values()) + sum(proved.values())) / (2 * len(now)), says)
 
 
-def _table_hashes(path):
-    """Return table → (rows, hash of the contents, whatever the order of the rows)."""
-    hashes = {}
-    with closing(read_only(path)) as door:
-        listed = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-        for (name,) in door.execute(listed).fetchall():
-            rows = door.execute('SELECT * FROM "{}"'.format(name.replace('"', '""'))).fetchall()
-            texts = sorted(json.dumps([repr(value) for value in row]) for row in rows)
-            hashes[name] = (len(rows), hashlib.sha256("\n".join(texts).encode("utf-8")).hexdigest())
-    return hashes
+def _by_table(sums):
+    """Return table → (rows, hash)."""
+    return {} if sums is None else {name: (rows, sha) for name, rows, sha in sums.itertuples(index=False)}
 
 
 def _text(value):

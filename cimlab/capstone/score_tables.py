@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlab._sqlite import open_read_only
 from cimlab.analysis.columns import need
 from cimlab.capstone.bands import judge
 from cimlab.capstone.score_database import one_way
@@ -70,7 +71,7 @@ def score_constraints(base):
         return pd.concat(
             [judge(f"constraints {what}", _NAN, fault) for what in ("kept", "declared")], ignore_index=True
         )
-    with closing(read_only(base)) as door, closing(sqlite3.connect(":memory:")) as copy:
+    with closing(open_read_only(base)) as door, closing(sqlite3.connect(":memory:")) as copy:
         try:
             broken = {name: door.execute(sql).fetchone()[0] for name, sql in _violation_queries().items()}
             empty = [table for table in _NEEDED if not door.execute(f"SELECT count(*) FROM {table}").fetchone()[0]]
@@ -255,11 +256,6 @@ def score_quality(report, before, after, fields=FIELDS, tolerance=0.005):
     says = f"{same.to_numpy().mean():.0%} of the figures come out the same."
     says += f" Not so: {', '.join(off[:3])}{' …' if len(off) > 3 else ''}." if off else ""
     return judge("quality report", float(same.to_numpy().mean()), says)
-
-
-def read_only(path):
-    """Open a SQLite file so that nothing can be written to it."""
-    return sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
 
 
 def _long(table, key, fields):

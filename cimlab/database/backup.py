@@ -10,6 +10,7 @@ import pandas as pd
 from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.pool import NullPool
 
+from cimlab._sqlite import open_read_only
 from cimlab._whole import whole_file
 from cimlab.database.schema import BASE
 
@@ -92,7 +93,7 @@ def restore(backup, path):
     backup, path = Path(backup), Path(path)
     if not backup.is_file():
         raise FileNotFoundError(f"there is no backup {backup}")
-    with closing(sqlite3.connect(f"{backup.resolve().as_uri()}?mode=ro", uri=True)) as source:
+    with closing(open_read_only(backup)) as source:
         _copy(source, path)
     return path
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlab._sqlite import open_read_only, quote
 from cimlab.analysis.columns import need
 from cimlab.security.grades import ROLES
 from cimlab.security.masks import MASKERS, MASKS, mask_value
@@ -97,11 +98,11 @@ def view_sql(matrix, role, table="members", roles=None, store=None):
     if rule == "own store" and not store:
         raise ValueError(f"the role {role!r} sees its own store only: say which, store=…")
     columns = [
-        _quote(column) if right == "read" else f"mask_{MASKS.get(column, 'hide')}({_quote(column)}) AS {_quote(column)}"
+        quote(column) if right == "read" else f"mask_{MASKS.get(column, 'hide')}({quote(column)}) AS {quote(column)}"
         for column, right in zip(shown["column"], shown["right"], strict=True)
     ]
     literal = "'" + str(store).replace("'", "''") + "'"
-    return f"SELECT {', '.join(columns)} FROM main.{_quote(table)} WHERE {condition.replace('{store}', literal)}"
+    return f"SELECT {', '.join(columns)} FROM main.{quote(table)} WHERE {condition.replace('{store}', literal)}"
 
 
 def open_as(database, role, matrix, *, roles=None, store=None, as_of=None, guard="copy"):
@@ -168,7 +169,7 @@ def open_as(database, role, matrix, *, roles=None, store=None, as_of=None, guard
             base.create_function(f"mask_{kind}", 1, partial(mask_value, kind=kind, as_of=as_of), deterministic=True)
         for table, select in selects.items():
             _prove_columns(base, table, matrix[(matrix["role"] == role) & (matrix["table"] == table)])
-            base.execute(f"CREATE TEMP VIEW {_quote(names[table])} AS {select}")
+            base.execute(f"CREATE TEMP VIEW {quote(names[table])} AS {select}")
         connection = _copy_views(base, names.values()) if guard == "copy" else base
     except BaseException:
         base.close()
@@ -273,10 +274,6 @@ def try_attacks(connection, attacks):
     return pd.DataFrame(rows, columns=["attack", "got", "rows", "first", "says"])
 
 
-def _quote(name):
-    return '"' + str(name).replace('"', '""') + '"'
-
-
 def _open_file(database):
     """Open the file for reading only; a name that is mistyped must not make a new, empty base."""
     path = getattr(getattr(database, "url", None), "database", database)
@@ -284,12 +281,12 @@ def _open_file(database):
         raise ValueError("open_as needs a base in a file: one in memory has no door that could be opened for reading")
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no base {path}")
-    return sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
+    return open_read_only(path)
 
 
 def _prove_columns(base, table, granted):
     """SQLite reads a name in quotes that it does not know as a text: ask for the columns before they are used."""
-    has = {row[1] for row in base.execute(f"PRAGMA main.table_info({_quote(table)})")}
+    has = {row[1] for row in base.execute(f"PRAGMA main.table_info({quote(table)})")}
     absent = [column for column in granted["column"] if column not in has]
     if absent:
         what = f"column {absent[0]!r} in the table {table!r}" if has else f"table {table!r}"
@@ -300,10 +297,10 @@ def _copy_views(base, names):
     """Carry the contents of the views into a base in memory, and close the file: what is not there cannot leak."""
     memory = sqlite3.connect(":memory:")
     for name in names:
-        cursor = base.execute(f"SELECT * FROM {_quote(name)}")
+        cursor = base.execute(f"SELECT * FROM {quote(name)}")
         columns = [column[0] for column in cursor.description]
-        memory.execute(f"CREATE TABLE {_quote(name)} ({', '.join(map(_quote, columns))})")
-        memory.executemany(f"INSERT INTO {_quote(name)} VALUES ({', '.join('?' * len(columns))})", cursor)
+        memory.execute(f"CREATE TABLE {quote(name)} ({', '.join(map(quote, columns))})")
+        memory.executemany(f"INSERT INTO {quote(name)} VALUES ({', '.join('?' * len(columns))})", cursor)
     memory.commit()
     base.close()
     return memory

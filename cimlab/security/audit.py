@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlab._lines import read_lines
 from cimlab._whole import whole_file
 from cimlab.analysis.columns import need
 
@@ -285,14 +286,7 @@ def read_trail(path):
     ValueError
         A line is no entry; the message says which.
     """
-    entries = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            entry = json.loads(line)
-            entries.append([entry[column] for column in TRAIL_COLUMNS])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{Path(path).name}, line {number} is no entry of a trail") from error
-    trail = pd.DataFrame(entries, columns=TRAIL_COLUMNS)
+    trail = pd.DataFrame(read_lines(path, TRAIL_COLUMNS, "entry of a trail"), columns=TRAIL_COLUMNS)
     return trail.assign(at=pd.to_datetime(trail["at"]))
 
 

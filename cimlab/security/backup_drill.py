@@ -16,6 +16,7 @@ import pandas as pd
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from cimlab._sqlite import open_read_only, quote
 from cimlab.analysis.columns import need
 from cimlab.database import back_up, restore
 
@@ -282,10 +283,10 @@ def table_sums(path):
         return None
     rows = []
     try:
-        with closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)) as base:
-            names = [name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
-            for name in names:
-                content = sorted(map(json.dumps, base.execute(f'SELECT * FROM "{name}"')))
+        with closing(open_read_only(path)) as base:
+            listed = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1"
+            for (name,) in base.execute(listed).fetchall():
+                content = sorted(json.dumps(row, default=repr) for row in base.execute(f"SELECT * FROM {quote(name)}"))
                 rows.append((name, len(content), hashlib.sha256("\n".join(content).encode()).hexdigest()))
     except sqlite3.DatabaseError:
         return None
