@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from processes import watch
 
 try:
     import resource
@@ -267,7 +268,7 @@ def run_command(folder, customers, jobs):
     start, wall, peaks = cpu_seconds(), time.perf_counter(), {}
     with Path(folder, "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
-        watcher = threading.Thread(target=watch_memory, args=(process, peaks))
+        watcher = threading.Thread(target=watch, args=(process, peaks, {}, None, 0.2))
         watcher.start()
         code = process.wait()
         watcher.join()
@@ -278,29 +279,6 @@ def run_command(folder, customers, jobs):
     size = sum(path.stat().st_size for path in out.rglob("*.parquet"))
     measured = {"lines": lines, "cpu": cpu_seconds() - start, "wall": time.perf_counter() - wall, "bytes": size}
     return measured | {"peak": max(peaks.values(), default=None), "load": load()}
-
-
-def watch_memory(process, peaks):
-    """Note the greatest memory of each process of a run, in MB, while it runs (Linux only)."""
-    while process.poll() is None:
-        for pid in family(process.pid):
-            try:
-                status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-            except OSError:
-                continue
-            for line in status.splitlines():
-                if line.startswith("VmHWM"):
-                    peaks[pid] = int(line.split()[1]) / 1024
-        time.sleep(0.2)
-
-
-def family(pid):
-    """Return the ids of a process and all its descendants."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    except OSError:
-        return [pid]
-    return [pid, *(descendant for child in children for descendant in family(int(child)))]
 
 
 def bench_runs(folder, repeats, xl):

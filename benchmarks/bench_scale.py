@@ -21,6 +21,8 @@ import threading
 import time
 from pathlib import Path
 
+from processes import watch
+
 SEED = 1
 TODAY = "2026-06-30"
 SIZES = {"S": 3_000, "M": 100_000, "L": 1_000_000}
@@ -122,37 +124,6 @@ def run_child(given, most):
 
         found = {"peak": peak, "cpu": sum(cpu.values()) or None, "answer": pd.read_parquet(given["answer"])}
         return json.loads(out) | found
-
-
-def watch(process, peaks, cpu, most):
-    """Note the greatest memory (MB) and the processor time (s) of each process of a measurement (Linux only).
-
-    Beyond `most` the measurement is ended.
-    """
-    tick = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
-    while process.poll() is None:
-        for pid in family(process.pid):
-            try:
-                status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-                times = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            except OSError:
-                continue
-            cpu[pid] = (int(times[11]) + int(times[12])) / tick
-            for line in status.splitlines():
-                if line.startswith("VmHWM"):
-                    peaks[pid] = int(line.split()[1]) / 1024
-        if sum(peaks.values()) > most:
-            process.kill()
-        time.sleep(0.1)
-
-
-def family(pid):
-    """Return the ids of a process and all its descendants."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    except OSError:
-        return [pid]
-    return [pid, *(descendant for child in children for descendant in family(int(child)))]
 
 
 def make_edition(folder, persons, question):

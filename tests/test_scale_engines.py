@@ -1,6 +1,5 @@
 """Engines: the same analysis in pandas, on DuckDB and on Spark, with equal results; errors in plain words."""
 
-import gc
 import os
 import subprocess
 import sys
@@ -14,9 +13,6 @@ import pytest
 import cimlab
 from cimlab import analysis, mining, scale
 from cimlab.scale import engines
-
-# PySpark leaves the socket of an answer to the rubbish collection.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 ENGINES = ["duckdb", pytest.param("spark", marks=pytest.mark.spark)]
 TODAY = "2026-06-30"
@@ -56,7 +52,6 @@ def engine(request, course):
     connection = scale.open_engine(request.param, course)
     yield connection
     scale.close_engine(connection)
-    gc.collect()  # what Spark left open must not be found in another file's test
 
 
 def equal(got, right):

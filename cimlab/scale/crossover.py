@@ -208,22 +208,20 @@ def draw_crossover(times, ax=None):
     >>> draw_crossover(times).get_xlabel()
     'customers'
     """
-    import matplotlib.pyplot as plt
-
-    from cimlab.plots.style import MARKERS, PALETTE
+    from cimlab.plots.style import MARKERS, PALETTE, axes_for, set_title
 
     need_columns(times, ["size", "engine", "question", "total"], "draw_crossover")
-    ax = ax if ax is not None else plt.subplots()[1]
+    ax = axes_for(ax)
     for number, (engine, group) in enumerate(times.groupby("engine", sort=False)):
         group = group.sort_values("size")
         style = {"color": PALETTE[number], "marker": MARKERS[number]}
         ax.plot(group["size"], group["question"], linestyle="-", label=engine, **style)
         ax.plot(group["size"], group["total"], linestyle="--", label=f"{engine}, with its start", **style)
     ax.set(xscale="log", yscale="log", xlabel="customers", ylabel="seconds")
-    ax.set_title("The same question on each engine")
     sizes = sorted(times["size"].unique())
     ax.set_xticks(sizes, labels=[f"{size:,}" for size in sizes])
     ax.minorticks_off()
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    set_title(ax, "The same question on each engine")
     return ax
