@@ -3,7 +3,6 @@
 import contextlib
 import os
 import time
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from jupyter_client.manager import AsyncKernelManager
@@ -19,9 +18,7 @@ from cimlab.grading.zygote import VARIABLE
 def provisioner(zygote):
     """Have Jupyter ask for warm kernels of a zygote; with None for cold ones by its own means."""
     factory = KernelProvisionerFactory.instance()
-    entry = EntryPoint(NAME, "cimlab.grading.provisioner:WarmProvisioner", factory.GROUP_NAME)
-    before, chosen = dict(factory.provisioners), factory.default_provisioner_name
-    factory.provisioners[NAME] = entry
+    chosen = factory.default_provisioner_name
     factory.default_provisioner_name = NAME if zygote else "local-provisioner"
     if zygote:
         os.environ[VARIABLE] = zygote.path
@@ -29,8 +26,6 @@ def provisioner(zygote):
         yield
     finally:
         os.environ.pop(VARIABLE, None)
-        factory.provisioners.clear()
-        factory.provisioners.update(before)
         factory.default_provisioner_name = chosen
 
 
