@@ -44,6 +44,7 @@ def lab_server(course, tmp_path_factory):
     environment.pop("MPLBACKEND", None)  # set for the tests; with it the notebooks would show no pictures
     environment |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_DATA_DIR": str(home / "data")}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0"]
+    command += ["--LabApp.expose_app_in_browser=True"]  # a test asks the notebook itself which cells have run
     with log.open("w", encoding="utf-8") as stream:
         server = subprocess.Popen(command, cwd=course, env=environment, stdout=stream, stderr=subprocess.STDOUT)
     try:
