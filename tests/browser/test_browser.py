@@ -43,7 +43,7 @@ CELLS = """() => {
 
 def run_all(page):
     """Run a notebook from top to bottom and wait for its end: for each cell, or for the one that fails."""
-    in_all, _ = page.evaluate(CELLS)
+    in_all = waiting = page.evaluate(CELLS)[0]
     for turn in range(1000):
         if turn == 0 or (turn == 240 and waiting == in_all):  # a person, too, would try once more after a minute
             choose(page, "Run", "Run All Cells")
