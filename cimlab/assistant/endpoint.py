@@ -99,6 +99,49 @@ def open_endpoint(
     return Endpoint(place, model, key_name, timeout, retries, pause, prices, budget, most_tokens)
 
 
+def configured_endpoint(environment=None, **limits):
+    """Open the endpoint that environment variables name; None where they name none: that is the default.
+
+    Parameters
+    ----------
+    environment : dict of str to str, optional
+        By default the variables of this process: CIMLAB_ENDPOINT (base address), CIMLAB_MODEL, and, where needed,
+        CIMLAB_KEY, CIMLAB_PRICES ("2, 8": for a million tokens sent and received) and CIMLAB_BUDGET.
+    **limits
+        As for `open_endpoint`.
+
+    Returns
+    -------
+    Endpoint or None
+
+    Raises
+    ------
+    ValueError
+        An address without a model, or prices and budget that are no numbers.
+
+    Examples
+    --------
+    >>> configured_endpoint({}) is None
+    True
+    >>> own = {"CIMLAB_ENDPOINT": "http://127.0.0.1:8000/v1", "CIMLAB_MODEL": "small-model", "CIMLAB_PRICES": "2, 8"}
+    >>> configured_endpoint(own).prices
+    (2.0, 8.0)
+    """
+    source, names = os.environ if environment is None else environment, ("ENDPOINT", "MODEL", "KEY", "PRICES", "BUDGET")
+    told = {name: source.get(f"CIMLAB_{name}", "").strip(" \"'") for name in names}
+    if not told["ENDPOINT"]:
+        return None
+    if not told["MODEL"]:
+        raise ValueError("CIMLAB_ENDPOINT names an address, but CIMLAB_MODEL is empty: say which model to ask")
+    try:
+        prices = tuple(map(float, told["PRICES"].split(","))) if told["PRICES"] else None
+        budget = float(told["BUDGET"]) if told["BUDGET"] else None
+    except ValueError as error:
+        raise ValueError('write CIMLAB_PRICES as two numbers, such as "2, 8", and CIMLAB_BUDGET as one') from error
+    settings = {"prices": prices, "budget": budget, "key_name": "CIMLAB_KEY" if told["KEY"] else None}
+    return open_endpoint(told["ENDPOINT"], told["MODEL"], **settings | limits)
+
+
 def ask_endpoint(endpoint, instructions, text, known, read=None, purpose="", written=None):
     """Mask a text, ask about it, and check the answer; a malformed one is asked for once more.
 

@@ -342,8 +342,8 @@ def _free_spans(text, known):
     """Find what has a form, and surnames with signs that given names of the tables are made of."""
     found = [span for span in pattern_spans(text) if not _is_public(text[span[0] : span[1]], span[3], known)]
     if known["given"]:
-        for match in re.finditer(f"{SURNAME}[{''.join(sorted(known['given']))}]{{1,2}}", text):
-            word = match[0]
+        for match in re.finditer(f"{SURNAME}[ ·]?[{''.join(sorted(known['given']))}]{{1,2}}", text):
+            word = re.sub("[ ·]", "", match[0])
             if word not in COMMON_WORDS and word[:2] not in COMMON_WORDS and not _in_public(text, match, known):
                 found.append((*match.span(), "NAME", "looks like a name"))
     return found

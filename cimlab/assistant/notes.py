@@ -108,21 +108,31 @@ def read_fields(answer, masked, products):
     ...
     ValueError: intent has the value 'pay 100', which is not allowed
     """
-    from cimlab.collection import find_phones
-
     fields = read_object(answer, FIELDS, nothing=True)
     phones = [placeholder for placeholder in masked["key"] if placeholder.startswith("[PHONE_")]
     for name, allowed in (_allowed(products) | {"phone": phones}).items():
         if fields[name] is not None and fields[name] not in allowed:
             raise ValueError(f"{name} has the value {fields[name][:40]!r}, which is not allowed")
     if fields["phone"]:
-        stood = masked["key"][fields["phone"]]
-        read = find_phones(pd.Series([stood])).iloc[0]
-        fields["phone"] = re.sub(r"\D", "", stood) if pd.isna(read) else read
+        fields["phone"] = same_phone(masked["key"][fields["phone"]])
     for name in ("intent", "sentiment"):
         if fields[name] is None:
             raise ValueError(f"{name} is missing")
     return fields
+
+
+def same_phone(text):
+    """Return the digits of a phone in the form in which the rules write them, so that two ways can be compared.
+
+    Examples
+    --------
+    >>> same_phone("+86 174 0123 4567"), same_phone("174 then 0123, 4567")
+    ('17401234567', '17401234567')
+    """
+    from cimlab.collection import find_phones
+
+    read = find_phones(pd.Series([text])).iloc[0]
+    return re.sub(r"\D", "", text) if pd.isna(read) else read
 
 
 def read_object(answer, names, nothing=False):

@@ -71,10 +71,14 @@ PATTERNS = [
     ("NAME", "name with a title", rf"[{_HAN}]\W{{0,2}}(?:先\W{{0,2}}生|女\W{{0,2}}士|小\W{{0,2}}姐|太\W{{0,2}}太)"),
     ("NAME", "announced name", rf"(?:{_ANNOUNCED})\s*[:是为]?\s*{SURNAME}[{_HAN}]{{1,2}}"),
 ]
-PATTERNS = [(kind, how, re.compile(pattern)) for kind, how, pattern in PATTERNS]
+# Between a Chinese sign and a Latin letter re sees no border of a word: "Chen Xiuzhi来电".
+_EDGE = r"(?:(?<![A-Za-z0-9_])(?=[A-Za-z0-9_])|(?<=[A-Za-z0-9_])(?![A-Za-z0-9_]))"
+PATTERNS = [(kind, how, re.compile(pattern.replace(r"\b", _EDGE))) for kind, how, pattern in PATTERNS]
 
 # Tried on the text as it is written: capitals count.
-CAPITALS = re.compile(r"\b[A-Z][a-z]+(?:[\s'-]+[A-Z][a-z]+)+\b|(?i:my name is|name is|named|signed)\s+([A-Z][a-z]+)")
+CAPITALS = re.compile(
+    rf"{_EDGE}[A-Z][a-z]+(?:[\s'-]+[A-Z][a-z]+)+{_EDGE}|(?i:my name is|name is|named|signed)\s+([A-Z][a-z]+)"
+)
 
 # What makes it unsure whether all was masked: then nothing is sent.
 _TELLS_NAME = r"(?:我叫|名叫|名字叫|名字是|姓名|收件人|收货人|my name is)\s*[:是为]?\s*(?!\[|不|写|错|改)\w"

@@ -21,6 +21,7 @@ FILES = (
     "environment.yml",
     "nbgrader_config.py",
     "index.ipynb",
+    "dashboard.ipynb",
     "README.md",
     "LICENSE",
     "CITATION.cff",
