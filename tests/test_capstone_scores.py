@@ -76,6 +76,14 @@ def careful_base(given, clusters, folder):
                            quality=quality(given, file))  # fmt: skip
 
 
+def describe(base):
+    """The columns of a base, explained in the same easy way by all answers."""
+    sql = "SELECT m.name AS 'table', c.name AS 'column' FROM sqlite_master m, pragma_table_info(m.name) c"
+    with closing(sqlite3.connect(base)) as door:
+        columns = pd.read_sql(f"{sql} WHERE m.type = 'table'", door)
+    return columns.assign(meaning=columns["column"] + " of the row", personal_data="medium")
+
+
 def consent_states(given, owner):
     state = consent_state(given.consents, TODAY, owner.index, sorted(given.consents["purpose"].unique()))
     each = {purpose: consent_of_customers(part, owner) for purpose, part in state.groupby("purpose")}
@@ -119,6 +127,7 @@ def score_base(given, answer, erased):
         own.score_survivors(answer.file, answer.sources, truth, given.persons, given.plain),
         own.score_lineage(answer.file, answer.lineage, answer.sources, given.versions),
         own.score_quality(answer.quality, given.raw, answer.file),
+        own.score_dictionary(describe(answer.base), answer.base, {"phone": "medium"}),
         own.score_access(answer.opened, RIGHTS, answer.file),
         own.score_consent(answer.states, given.consents, answer.sources, truth, TODAY),
         own.score_erasure(*erased),
@@ -292,7 +301,12 @@ def test_tidy_tables_of_the_wrong_customers_have_a_low_mark(reports, kind):
     report = reports.reports[kind]
     assert points(report, "linkage by pairs") == points(report, "linkage by records") == 0
     assert points(report, "lineage") == 5  # all else was done with care
-    assert part_a(report) <= 24 < capstone.sum_points(report).loc["A", "earned"]
+    assert part_a(report) <= 18 < capstone.sum_points(report).loc["A", "earned"]
+    limited = capstone.limit_points(report, 0).set_index("criterion")
+    assert limited.loc["lineage", "points"] == 2
+    assert "linkage below 4 of 15 points" in limited.loc["lineage", "sentence"]
+    free = capstone.sum_points(report, from_checkpoint=True).loc["A", "points"]
+    assert free == capstone.sum_points(report).loc["A", "earned"]
 
 
 def test_over_matching_is_told_as_such(reports, given):
@@ -370,6 +384,24 @@ def test_a_wrong_lineage_is_found(reports, given):
     assert report["points"].item() <= 1
     half = answer.lineage.iloc[::2]
     assert 0.4 < capstone.score_lineage(answer.file, half, *rest)["value"].item() < 0.6
+
+
+def test_a_dictionary_with_holes_and_low_grades(reports):
+    base = reports.answers["model"].base
+    good = describe(base)
+    assert capstone.score_dictionary(good, base, {"phone": "medium"})["points"].item() == 2
+    low = good.assign(personal_data=good["personal_data"].mask(good["column"] == "phone", "none"))
+    report = capstone.score_dictionary(low, base, {"phone": "medium"})
+    assert report["points"].item() == 1
+    assert "customer_file.phone is of grade medium, not none" in report["sentence"].item()
+    holes = good[good["table"] == "customer_file"]
+    report = capstone.score_dictionary(holes, base, {})
+    assert report["points"].item() == 0
+    assert "is not explained" in report["sentence"].item()
+    more = pd.concat([good, good.tail(1).assign(column="fax"), good.head(1).assign(column="x", meaning="y")])
+    assert "transaction_lines.fax does not exist" in capstone.score_dictionary(more, base, {})["sentence"].item()
+    blank = good.assign(meaning=good["meaning"].where(good["table"] != "transactions"))
+    assert "two words" in capstone.score_dictionary(blank, base, {})["sentence"].item()
 
 
 def test_an_invented_quality_report_is_found(reports, given):

@@ -10,7 +10,8 @@ import pandas as pd
 
 REPORT_COLUMNS = ["criterion", "measure", "value", "band", "points", "of", "sentence"]
 
-LEAST_LINKAGE, MOST_WITHOUT_LINKAGE = 4, 24  # points: see `sum_points`
+LEAST_LINKAGE, SHARE_WITHOUT_LINKAGE = 4, 0.4  # of its 15 points; of the points of all else: see `limit_points`
+_LINKAGE = ["linkage by pairs", "linkage by records"]
 
 # criterion: part, what is measured, which values are good ("high" or "low"), bands from the best on, a way forward.
 CRITERIA = {
@@ -32,7 +33,7 @@ CRITERIA = {
         "A",
         "rows that break a key, a reference, a needed value or a check",
         "low",
-        [(0, 5), (5, 3), (50, 1)],
+        [(0, 4), (5, 3), (50, 1)],
         "Run each count of the sentence as a query of your own, look at the rows, and mend or leave out the values.",
     ),
     "constraints declared": (
@@ -53,7 +54,7 @@ CRITERIA = {
         "A",
         "share of the phones, e-mails, addresses, birth dates chosen rightly where records of a person differ, 0 to 1",
         "high",
-        [(0.60, 7), (0.52, 4), (0.46, 2)],
+        [(0.60, 6), (0.52, 4), (0.46, 2)],
         "Compare your rule of each field with the alternatives: newest, most frequent, best source.",
     ),
     "lineage": (
@@ -69,6 +70,13 @@ CRITERIA = {
         "high",
         [(0.95, 3), (0.75, 2), (0.50, 1)],
         "Completeness is a share of all rows, validity and uniqueness of the filled cells; measure what you hand in.",
+    ),
+    "dictionary": (
+        "A",
+        "share of the columns of the base that the dictionary explains and grades, 0 to 1",
+        "high",
+        [(1.0, 2), (0.90, 1)],
+        "List the columns from the base itself, not from memory; a value is of no lower grade than in the channel.",
     ),
     "access": (
         "A",
@@ -234,22 +242,56 @@ def bands_table(part=None):
     return pd.DataFrame(rows, columns=["part", "criterion", "measure", "band", "points"])
 
 
-def sum_points(report):
-    """Add the points of a report up, by part.
+def limit_points(report, linkage):
+    """Give less for tidy tables of the wrong customers.
 
     A base in which the customers are not the persons can be neither trusted nor protected, however tidy it is: whose
-    linkage has fewer than 4 of its 15 points gets 24 of the 60 points of part A at most.
+    linkage has fewer than 4 of its 15 points gets 40 % of the points of each other criterion of part A at most.
+
+    Parameters
+    ----------
+    report : pandas.DataFrame
+        Rows of the scorers.
+    linkage : int
+        Points of the linkage. Who goes on from the checkpoint's linkage has none, and no limit: do not call this then.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The report, with fewer points where the limit is passed, and a sentence that says so.
+
+    Examples
+    --------
+    >>> row = judge("lineage", 1.0, "Each value can be traced.")
+    >>> limit_points(row, 15)["points"].item(), limit_points(row, 3)["points"].item()
+    (5, 2)
+    """
+    report = report.copy()
+    part = report["criterion"].map(lambda name: CRITERIA[name][0])
+    most = (report["of"] * SHARE_WITHOUT_LINKAGE).astype("int64")
+    over = (part == "A") & ~report["criterion"].isin(_LINKAGE) & (report["points"] > most)
+    if linkage < LEAST_LINKAGE and over.any():
+        says = " But your customers are not the persons (linkage below 4 of 15 points), so that this is worth "
+        report.loc[over, "sentence"] += says + most[over].astype("str") + " points at most."
+        report.loc[over, "points"] = most[over]
+    return report
+
+
+def sum_points(report, from_checkpoint=False):
+    """Add the points of a report up, by part.
 
     Parameters
     ----------
     report : pandas.DataFrame
         Rows of the scorers below one another (``pd.concat``).
+    from_checkpoint : bool
+        The linkage is the checkpoint's (see `is_checkpoint`): it has no points, and `limit_points` does not hold.
 
     Returns
     -------
     pandas.DataFrame
         By part: points, of (all criteria of the part; what is not in the report is worth 0), and earned (the points
-        before the limit).
+        before the limit of `limit_points`).
 
     Raises
     ------
@@ -267,13 +309,13 @@ def sum_points(report):
     twice = report.loc[report["criterion"].duplicated(), "criterion"]
     if len(twice):
         raise ValueError(f"the criterion {twice.iloc[0]!r} stands twice in the report: keep one row for each")
-    points = report.set_index("criterion")["points"]
-    full = [(part, points.get(name, 0), bands[0][1]) for name, (part, _, _, bands, _) in CRITERIA.items()]
-    total = pd.DataFrame(full, columns=["part", "points", "of"]).groupby("part").sum()
-    total["earned"] = total["points"]
-    if sum(points.get(name, 0) for name in ("linkage by pairs", "linkage by records")) < LEAST_LINKAGE:
-        total.loc["A", "points"] = min(total.loc["A", "points"], MOST_WITHOUT_LINKAGE)
-    return total.astype("int64")
+    linked = report["criterion"].isin(_LINKAGE)
+    limited = report[~linked] if from_checkpoint else limit_points(report, report.loc[linked, "points"].sum())
+    columns = {"points": limited.set_index("criterion")["points"], "earned": report.set_index("criterion")["points"]}
+    names = pd.Index(CRITERIA)
+    full = pd.DataFrame({name: points.reindex(names, fill_value=0) for name, points in columns.items()})
+    full["part"], full["of"] = zip(*((part, bands[0][1]) for part, _, _, bands, _ in CRITERIA.values()), strict=True)
+    return full.groupby("part")[["points", "of", "earned"]].sum().astype("int64")
 
 
 def _band_text(better, bound, inside):

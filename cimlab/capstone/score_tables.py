@@ -13,6 +13,7 @@ from cimlab.capstone.score_database import one_way
 from cimlab.database.codes import id_number_status
 
 FIELDS = ["name", "gender", "birth_date", "phone", "email", "id_number", "city", "address"]
+GRADES = ["none", "general", "medium", "high"]  # of personal data, from the lowest on
 _NAN = float("nan")
 
 # Table → what a row breaks: (what it is called, the condition under which a row is wrong).
@@ -256,6 +257,57 @@ def score_quality(report, before, after, fields=FIELDS, tolerance=0.005):
     says = f"{same.to_numpy().mean():.0%} of the figures come out the same."
     says += f" Not so: {', '.join(off[:3])}{' …' if len(off) > 3 else ''}." if off else ""
     return judge("quality report", float(same.to_numpy().mean()), says)
+
+
+def score_dictionary(dictionary, base, least):
+    """Judge a data dictionary: is each column of the base explained, and its grade of personal data not too low?
+
+    Parameters
+    ----------
+    dictionary : pandas.DataFrame
+        table, column, meaning, personal_data ("none", "general", "medium", "high").
+    base : str or pathlib.Path
+        The SQLite base. A table or a column that only the dictionary knows counts as a fault too.
+    least : dict of str to str
+        Column → the lowest grade that it may have; columns that are not in it may have any.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row of the report.
+
+    Examples
+    --------
+    >>> nothing = pd.DataFrame({"table": [], "column": [], "meaning": [], "personal_data": []})
+    >>> score_dictionary(nothing, "no_such_base.db", {})["band"].item()
+    'not measured'
+    """
+    if not Path(base).is_file():
+        return judge("dictionary", _NAN, f"There is no base {Path(base).name}.")
+    sql = (
+        "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c "
+        "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
+    )
+    with closing(open_read_only(base)) as door:
+        there = door.execute(sql).fetchall()
+    rows = need(dictionary, ["table", "column", "meaning", "personal_data"], "dictionary")
+    rows = {(row.table, row.column): row for row in rows.drop_duplicates(["table", "column"]).itertuples(index=False)}
+    faults = {}
+    for place in {*there, *rows}:
+        row, name = rows.get(place), f"{place[0]}.{place[1]}"
+        if row is None or place not in there:
+            faults[name] = "is not explained" if row is None else "does not exist"
+        elif not isinstance(row.meaning, str) or len(row.meaning.split()) < 2:
+            faults[name] = "has no meaning of two words or more"
+        elif row.personal_data not in GRADES:
+            faults[name] = f"has no grade ({', '.join(GRADES)})"
+        elif GRADES.index(row.personal_data) < GRADES.index(least.get(place[1], "none")):
+            faults[name] = f"is of grade {least[place[1]]}, not {row.personal_data}"
+    if not there:
+        return judge("dictionary", _NAN, "The base has no table.")
+    says = f"{len(there)} columns stand in the base; {len(faults)} faults in the dictionary."
+    says += f" {'; '.join(f'{name} {what}' for name, what in sorted(faults.items())[:3])}." if faults else ""
+    return judge("dictionary", max(0.0, 1 - len(faults) / len(there)), says)
 
 
 def _long(table, key, fields):
