@@ -9,6 +9,9 @@ ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 SOLUTIONS = sorted((ROOT / "solutions").glob("*/*.ipynb"))
 LABS = sorted((ROOT / "labs").glob("*/*.ipynb"))
+# The capstone: one assignment of several long notebooks, which the rules for the size of a lab do not fit.
+CAPSTONE = [path for path in SOLUTIONS if path.parent.name == "capstone"]
+LAB_SOLUTIONS = [path for path in SOLUTIONS if path not in CAPSTONE]
 
 
 def read(path):

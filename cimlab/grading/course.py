@@ -34,16 +34,15 @@ def find_course(start="."):
 
 
 def lab_names(course, wanted=()):
-    """Return the names of the labs in solutions/, or of those that are wanted.
+    """Return the names of the labs in solutions/, or of those that are wanted: its folders that hold notebooks.
 
     Raises
     ------
     CourseError
         If a wanted lab does not exist.
     """
-    names = sorted(
-        path.parent.name for path in (course / "solutions").glob("*/*.ipynb") if path.stem == path.parent.name
-    )
+    folders = {path.parent.name for path in (course / "solutions").glob("*/*.ipynb")}
+    names = sorted(name for name in folders if not name.startswith("."))
     for name in wanted:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=3, cutoff=0.3) or names
@@ -51,6 +50,63 @@ def lab_names(course, wanted=()):
                 f"There is no lab {name!r} in {course / 'solutions'}. There is: {', '.join(near) or 'none'}."
             )
     return list(dict.fromkeys(wanted)) or names
+
+
+def read_notebooks(course, lab, step="solutions"):
+    """Return {name: notebook} of a lab, in the order of the names; most labs hold one, which has the name of the lab.
+
+    Parameters
+    ----------
+    course : pathlib.Path
+        The folder of the course.
+    lab : str
+        Name of a folder in solutions/.
+    step : str
+        "solutions" or "labs".
+
+    Raises
+    ------
+    CourseError
+        If a file is no notebook.
+    """
+    import nbformat
+
+    found = {}
+    for path in sorted((course / step / lab).glob("*.ipynb")):
+        try:
+            found[path.stem] = nbformat.read(path, as_version=4)
+        except Exception as error:  # nbformat has many ways to refuse
+            raise CourseError(f"{step}/{lab}/{path.name} cannot be read as a notebook: {error}") from None
+    return found
+
+
+def all_cells(source):
+    """Return the cells of a notebook, or of all notebooks of a lab ({name: notebook}), in their order."""
+    return source.cells if hasattr(source, "cells") else [cell for part in source.values() for cell in part.cells]
+
+
+def check_ids(lab, notebooks):
+    """Refuse a lab in which two graded cells have one id: marks and filed mistakes find their cell by it.
+
+    Read-only cells that carry no points (a preparation) may be called the same in two notebooks.
+
+    Raises
+    ------
+    CourseError
+        With each id that stands twice, and where.
+    """
+    homes = {}
+    for name, notebook in notebooks.items():
+        for cell in notebook.cells:
+            settings = cell.metadata.get("nbgrader", {})
+            if any(settings.get(flag) for flag in ("grade", "solution", "task")):
+                homes.setdefault(settings["grade_id"], []).append(f"{name}.ipynb")
+    twice = [f"{cell!r} (in {' and in '.join(where)})" for cell, where in homes.items() if len(where) > 1]
+    if twice:
+        raise CourseError(
+            f"solutions/{lab}: two graded cells have the same id: {', '.join(twice)}. An id may stand only once in all "
+            "notebooks of a lab: give one of the two cells another."
+        )
 
 
 @contextlib.contextmanager
@@ -61,7 +117,11 @@ def temporary_course(course, labs):
         folder = Path(folder).resolve()
         shutil.copy(course / CONFIG, folder)
         for lab in labs:
-            shutil.copytree(course / "solutions" / lab, folder / "solutions" / lab)
+            shutil.copytree(
+                course / "solutions" / lab,
+                folder / "solutions" / lab,
+                ignore=shutil.ignore_patterns("mutants.*", ".ipynb_checkpoints"),
+            )
         yield folder
 
 
@@ -92,10 +152,11 @@ def register(course, labs, gradebook=None):
     Raises
     ------
     CourseError
-        If nbgrader refuses, with its words.
+        If nbgrader refuses, with its words, or two graded cells of a lab have one id.
     """
     api = open_api(course, gradebook)
     for lab in labs:
+        check_ids(lab, read_notebooks(course, lab))
         result = api.generate_assignment(lab, force=True)
         if not result["success"]:
             raise CourseError(f"nbgrader cannot make the student version of {lab}:\n{reason(result)}")

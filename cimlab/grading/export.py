@@ -21,6 +21,7 @@ GRADED = "graded"
 WAITING = "waits for a grader"
 UNREAD = "handed in but not graded: see .nbgrader.log"
 NOTHING = "nothing handed in"
+ABSENT = "not handed in"  # one of several notebooks
 
 
 class MarksCsv(ExportPlugin):
@@ -65,8 +66,20 @@ class MarksCsv(ExportPlugin):
         if not self._is_graded(assignment, student):
             return {**row, "score": "", "status": UNREAD}
         score = max(0.0, submission.score - (submission.late_submission_penalty or 0.0))
-        return {**row, "score": score, "status": WAITING if submission.needs_manual_grade else GRADED}
+        status = WAITING if submission.needs_manual_grade else GRADED
+        absent = [
+            name for name in self._notebooks(assignment) if not (self._graded(assignment, student) / name).exists()
+        ]
+        return {**row, "score": score, "status": f"{status}; {ABSENT}: {', '.join(absent)}" if absent else status}
+
+    def _notebooks(self, assignment):
+        """Return the notebooks that a hand-in has to hold. With one there is no doubt: it is there or nothing is."""
+        names = sorted(f"{notebook.name}.ipynb" for notebook in assignment.notebooks)
+        return names if len(names) > 1 else []
+
+    def _graded(self, assignment, student):
+        course = self.parent.coursedir
+        return Path(course.format_path(course.autograded_directory, student.id, assignment.name))
 
     def _is_graded(self, assignment, student):
-        course = self.parent.coursedir
-        return Path(course.format_path(course.autograded_directory, student.id, assignment.name)).is_dir()
+        return self._graded(assignment, student).is_dir()

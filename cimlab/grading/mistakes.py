@@ -10,9 +10,13 @@ They stand in ``solutions/<lab>/mistakes.yaml``, a list of entries like this one
             return phone.replace(" ", "")
       points: {test_q1_hidden: 0}                  # tests that give other than full points
       says: think of other signs                   # part of the sentence that a failing check must show
+
+Where a lab has several notebooks, the id of the cell says in which the answer stands. A test that gives partial credit
+(its last line is a number of points) may be filed with a part of its points, or with a range, both ends allowed:
+``points: {test_a3_matching: [4, 9]}``. What such a test prints is searched for `says` as well.
 """
 
-from cimlab.grading.course import CourseError
+from cimlab.grading.course import CourseError, all_cells
 
 KEYS = {"name": str, "why": str, "cell": str, "source": str, "points": dict, "says": str}
 AT_LEAST = 2  # for each graded answer; fewer say nothing about whether its checks bite
@@ -25,8 +29,8 @@ def read_mistakes(path, source):
     ----------
     path : pathlib.Path
         The file mistakes.yaml.
-    source : nbformat.NotebookNode
-        The lab's source notebook.
+    source : nbformat.NotebookNode or dict of str to nbformat.NotebookNode
+        The lab's source notebook, or all of them (as `course.read_notebooks` returns them).
 
     Returns
     -------
@@ -60,19 +64,48 @@ def read_mistakes(path, source):
     ]
     if problems:
         raise CourseError("\n".join([f"{path}:", *(f"  {problem}" for problem in problems)]))
-    return entries, _gaps(entries, answers, tests)
+    return entries, _gaps(entries, _marked(source), tests)
+
+
+def bounds(points):
+    """Return the least and the most of the points that are filed for a test.
+
+    Examples
+    --------
+    >>> bounds(3), bounds([4, 9])
+    ((3, 3), (4, 9))
+    """
+    return tuple(points) if isinstance(points, list) else (points, points)
+
+
+def as_text(points):
+    """Return points as they are filed as text: `3`, or `4-9` for a range."""
+    low, high = bounds(points)
+    return f"{low:g}" if low == high else f"{low:g}-{high:g}"
 
 
 def _answers_and_tests(source):
     """Return the ids of the code answers and {id of a test: its points}, in the order of the lab."""
     answers, tests = [], {}
-    for cell in source.cells:
+    for cell in all_cells(source):
         settings = cell.metadata.get("nbgrader", {})
         if settings.get("solution") and not settings.get("grade") and cell.cell_type == "code":
             answers.append(settings["grade_id"])
         elif settings.get("grade") and not settings.get("solution"):
             tests[settings["grade_id"]] = settings["points"]
     return answers, tests
+
+
+def _marked(source):
+    """Return the ids of the code answers that a test marks: those above a test."""
+    found, answer = [], None
+    for cell in all_cells(source):
+        settings = cell.metadata.get("nbgrader", {})
+        if settings.get("solution") and not settings.get("grade") and cell.cell_type == "code":
+            answer = settings["grade_id"]
+        elif settings.get("grade") and not settings.get("solution") and answer not in [None, *found]:
+            found.append(answer)
+    return found
 
 
 def _problems(number, entry, answers, tests):
@@ -94,11 +127,21 @@ def _problems(number, entry, answers, tests):
     for test, points in entry["points"].items():
         if test not in tests:
             found.append(f"{where}: there is no test {test!r}; there are {', '.join(tests)}")
-        elif isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 <= points <= tests[test]:
+        elif not _are_points(points, tests[test]):
             found.append(f"{where}: {test} gives 0 to {tests[test]:g} points, not {points!r}")
-    if not found and all(points == tests[test] for test, points in entry["points"].items()):
+    if not found and all(bounds(points)[1] == tests[test] for test, points in entry["points"].items()):
         found.append(f"{where}: loses no points, so it is no mistake")
     return found
+
+
+def _are_points(points, most):
+    """Tell whether this is a number of points, or a range [low, high] of them."""
+    if isinstance(points, list) and (len(points) != 2 or points[0] == points[1]):
+        return False
+    numbers = points if isinstance(points, list) else [points]
+    if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in numbers):
+        return False
+    return all(0 <= number <= most for number in numbers) and numbers == sorted(numbers)
 
 
 def _gaps(entries, answers, tests):
@@ -108,6 +151,6 @@ def _gaps(entries, answers, tests):
         if number < AT_LEAST:
             gaps.append(f"mistakes.yaml: {answer} has {number} filed mistakes; {AT_LEAST} are the least")
     for test, points in tests.items():
-        if not any(entry["points"].get(test, points) < points for entry in entries):
+        if not any(bounds(entry["points"].get(test, points))[1] < points for entry in entries):
             gaps.append(f"mistakes.yaml: no filed mistake fails {test}: nobody knows whether it bites")
     return gaps

@@ -2,6 +2,7 @@
 
 For each lab: the solution gets full marks, the student version gets none, each filed mistake gets exactly its points
 and is told what is wrong, and labs/ is what solutions/ gives, byte for byte. Manually graded points are no part of it.
+A hand-in is all notebooks of the lab.
 
 One hand-in holds a wrong answer to several questions at once, since no question builds on another and each is marked by
 its own tests: that takes a fifth of the time. Where such a hand-in is not marked as intended, each of its wrong answers
@@ -19,11 +20,22 @@ import tempfile
 import time
 from pathlib import Path
 
-from cimlab.grading.course import CourseError, find_course, lab_names, open_api, reason, register, temporary_course
-from cimlab.grading.mistakes import read_mistakes
+from cimlab.grading.course import (
+    CourseError,
+    all_cells,
+    find_course,
+    lab_names,
+    open_api,
+    read_notebooks,
+    reason,
+    register,
+    temporary_course,
+)
+from cimlab.grading.mistakes import as_text, bounds, read_mistakes
 from cimlab.grading.release import tree_differences
 
 SOLUTION, RELEASE = "solution", "student version"
+CLOSE = 1e-6  # points are compared as numbers that were written as text
 
 
 def add_arguments(parser):
@@ -32,6 +44,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--alone", action="store_true", help="one wrong answer a hand-in: slower, the last word in doubt"
     )
+    parser.add_argument(
+        "--mutants", action="store_true", help="instead: put small faults into the model answers; who notices them?"
+    )
     parser.epilog = (
         "Wrong answers are filed in solutions/LAB/mistakes.yaml. Exit status 1 where anything is not as intended. "
         "Manually graded points are not counted."
@@ -39,6 +54,10 @@ def add_arguments(parser):
 
 
 def run(arguments):
+    if arguments.mutants:
+        from cimlab.grading.mutants import run as run_mutants
+
+        return run_mutants(arguments)
     started = time.monotonic()
     try:
         course = find_course()
@@ -81,8 +100,7 @@ def prove(course, lab, jobs=1, alone=False):
     """
     with temporary_course(course, [lab]) as temporary:
         register(temporary, [lab])
-        source = _read(temporary / "solutions" / lab / f"{lab}.ipynb")
-        release = _read(temporary / "labs" / lab / f"{lab}.ipynb")
+        source, release = read_notebooks(temporary, lab), read_notebooks(temporary, lab, "labs")
         points, manual = lab_points(source)
         mistakes, breaches = read_mistakes(course / "solutions" / lab / "mistakes.yaml", source)
         breaches += tree_differences(temporary / "labs" / lab, course / "labs" / lab)
@@ -92,11 +110,14 @@ def prove(course, lab, jobs=1, alone=False):
         ]
         owner = answer_of_tests(source)
         sheets = [[part] for part in whole] + make_sheets(mistakes, {} if alone else owner)
+        right = {}  # what nbgrader made of the solution
 
         def grade(sheets):
-            notebooks = [_hand_in(sheet, release, source) for sheet in sheets]
-            graded = _grade_all(temporary, lab, notebooks, jobs)
-            return [judge_sheet(sheet, result, points, owner) for sheet, result in zip(sheets, graded, strict=True)]
+            hand_ins = [_hand_in(sheet, release, source) for sheet in sheets]
+            graded = _grade_all(temporary, lab, hand_ins, jobs)
+            right.update({} if right else graded[0])
+            pairs = zip(sheets, graded, strict=True)
+            return [judge_sheet(sheet, result, points, owner, right) for sheet, result in pairs]
 
         rows = {row["name"]: row for part in grade(sheets) for row in part}
         doubtful = [
@@ -114,7 +135,7 @@ def prove(course, lab, jobs=1, alone=False):
 def lab_points(source):
     """Return ({id of an automatic test: its points}, the sum of the points that a person gives)."""
     points, manual = {}, 0
-    for cell in source.cells:
+    for cell in all_cells(source):
         settings = cell.metadata.get("nbgrader", {})
         if settings.get("grade") and not settings.get("solution"):
             points[settings["grade_id"]] = settings["points"]
@@ -125,6 +146,8 @@ def lab_points(source):
 
 def answer_of_tests(source):
     """Return {id of an automatic test: id of the answer cell that it marks}: the last answer above it."""
+    if not hasattr(source, "cells"):  # the notebooks of a lab
+        return {test: cell for part in source.values() for test, cell in answer_of_tests(part).items()}
     owner, answer = {}, None
     for cell in source.cells:
         settings = cell.metadata.get("nbgrader", {})
@@ -165,7 +188,7 @@ def make_sheets(mistakes, owner):
     return together + single
 
 
-def judge_sheet(sheet, graded, points, owner):
+def judge_sheet(sheet, graded, points, owner, right=None):
     """Return one row for each wrong answer of a graded hand-in, with what is not as intended.
 
     Parameters
@@ -173,17 +196,20 @@ def judge_sheet(sheet, graded, points, owner):
     sheet : list of dict
         What the hand-in holds: name, points (where they are other than full), says, cell.
     graded : dict
-        What nbgrader made of it: failure (a sentence or None), got (test → points), errors (cell → errors), log,
-        seconds.
+        What nbgrader made of it: failure (a sentence or None), got (test → points), errors (cell → errors), printed
+        (cell → text), ends (cell → value of its last line, as text), log, seconds.
     points : dict of str to float
         The points of each test.
     owner : dict of str to str
         Which answer a test marks. The tests of questions without a wrong answer are judged with the first one.
+    right : dict, optional
+        What nbgrader made of the solution: which tests give partial credit, and what is said of the right answer.
 
     Returns
     -------
     list of dict
-        name, expected and got (points of the whole lab, with this wrong answer only), seconds, breaches.
+        name, expected (a number or [low, high]) and got (points of the whole lab, with this wrong answer only),
+        seconds, breaches.
     """
     cells = {part.get("cell") for part in sheet}
     rows = []
@@ -191,15 +217,17 @@ def judge_sheet(sheet, graded, points, owner):
         mine = [test for test in points if len(sheet) == 1 or owner[test] == part["cell"]]
         if place == 0 and len(sheet) > 1:
             mine += [test for test in points if owner[test] not in cells]
-        expected = {test: part["points"].get(test, points[test]) for test in mine}
+        expected = {test: bounds(part["points"].get(test, points[test])) for test in mine}
         rest = sum(points.values()) - sum(points[test] for test in mine)
-        row = {"name": part["name"], "expected": rest + sum(expected.values()), "got": None}
+        row = {"name": part["name"], "got": None}
+        low, high = (rest + sum(ends) for ends in zip(*expected.values(), strict=True))
+        row["expected"] = low if low == high else [low, high]
         row |= {"seconds": graded["seconds"] / len(sheet), "breaches": []}
         if graded["failure"]:
             row["breaches"] = [f"nbgrader could not grade it: {graded['failure']}"]
         else:
             row["got"] = rest + sum(graded["got"].get(test, 0) for test in mine)
-            row["breaches"] = _breaches(part, expected, graded)
+            row["breaches"] = _breaches(part, expected, graded, points, right or {})
         rows.append(row)
     return rows
 
@@ -213,7 +241,8 @@ def as_table(result):
     for row in result["rows"]:
         got = "-" if row["got"] is None else f"{row['got']:g}"
         verdict = "ok" if not row["breaches"] else "NOT AS INTENDED"
-        lines.append(f"  {row['name']:<{width}}  {row['expected']:>8g}  {got:>5}  {row['seconds']:>7.1f}  {verdict}")
+        expected = as_text(row["expected"])
+        lines.append(f"  {row['name']:<{width}}  {expected:>8}  {got:>5}  {row['seconds']:>7.1f}  {verdict}")
     lines += [f"  ! {sentence}" for sentence in result["breaches"]]
     return "\n".join(lines) + "\n"
 
@@ -222,14 +251,8 @@ def as_table(result):
 # Hand-ins
 
 
-def _read(path):
-    import nbformat
-
-    return nbformat.read(path, as_version=4)
-
-
 def _hand_in(sheet, release, source):
-    """Return the notebook of a sheet: nothing filled in, or the solution with the sheet's wrong answers."""
+    """Return the notebooks of a sheet: nothing filled in, or the solution with the sheet's wrong answers."""
     if sheet[0]["name"] == RELEASE:
         return release
     return _filled(release, source, {part["cell"]: part["source"] for part in sheet if "cell" in part})
@@ -238,36 +261,36 @@ def _hand_in(sheet, release, source):
 def _filled(release, source, other=()):
     """Return the student version with the solution's answers, some of them replaced by `other` ({cell: text})."""
     answers = {}
-    for cell in source.cells:
+    for cell in all_cells(source):
         settings = cell.metadata.get("nbgrader", {})
         if settings.get("solution"):
             answers[settings["grade_id"]] = cell.source
     answers |= dict(other)
-    notebook = copy.deepcopy(release)
-    for cell in notebook.cells:
+    notebooks = copy.deepcopy(release)
+    for cell in all_cells(notebooks):
         settings = cell.metadata.get("nbgrader", {})
         if settings.get("solution"):
             cell.source = answers[settings["grade_id"]]
-    return notebook
+    return notebooks
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Grading: one course folder and one gradebook for each process
 
 
-def _grade_all(course, lab, notebooks, jobs):
+def _grade_all(course, lab, hand_ins, jobs):
     from tqdm import tqdm
 
-    jobs = max(1, min(jobs, len(notebooks)))
+    jobs = max(1, min(jobs, len(hand_ins)))
     # "spawn": nbgrader starts event loops and threads, which a forked copy would inherit half-dead.
     context = multiprocessing.get_context("spawn")
     with (
-        tqdm(total=len(notebooks), desc=lab, unit="hand-in", disable=not sys.stderr.isatty()) as bar,
+        tqdm(total=len(hand_ins), desc=lab, unit="hand-in", disable=not sys.stderr.isatty()) as bar,
         concurrent.futures.ProcessPoolExecutor(
             jobs, mp_context=context, initializer=_start, initargs=(course,)
         ) as pool,
     ):
-        waiting = [pool.submit(_grade, lab, notebook, f"student{n}") for n, notebook in enumerate(notebooks)]
+        waiting = [pool.submit(_grade, lab, hand_in, f"student{n}") for n, hand_in in enumerate(hand_ins)]
         for _ in concurrent.futures.as_completed(waiting):
             bar.update()
     return [future.result() for future in waiting]
@@ -282,45 +305,61 @@ def _start(course):
     _api = open_api(_course)
 
 
-def _grade(lab, notebook, student):
-    """Grade one hand-in with nbgrader; return what came out: failure, got, errors, log, seconds."""
+def _grade(lab, hand_in, student):
+    """Grade one hand-in with nbgrader; return what came out: failure, got, errors, printed, ends, log, seconds."""
     import nbformat
     from nbgrader.api import Gradebook
 
     started = time.monotonic()
     folder = _course / "submitted" / student / lab
     folder.mkdir(parents=True)
-    nbformat.write(notebook, folder / f"{lab}.ipynb")
+    for name, notebook in hand_in.items():
+        nbformat.write(notebook, folder / f"{name}.ipynb")
     result = _api.autograde(lab, student)
-    graded = {"failure": None, "got": {}, "errors": {}, "log": result.get("log", "")}
+    graded = {"failure": None, "got": {}, "errors": {}, "printed": {}, "ends": {}, "log": result.get("log", "")}
     if result["success"]:
         with Gradebook(_api.coursedir.db_url) as gradebook:
-            grades = gradebook.find_submission_notebook(lab, lab, student).grades
-            graded["got"] = {grade.cell.name: grade.auto_score for grade in grades}
-        shown = nbformat.read(_course / "autograded" / student / lab / f"{lab}.ipynb", as_version=4)
-        graded["errors"] = _errors(shown)
+            notebooks = gradebook.find_submission(lab, student).notebooks
+            graded["got"] = {grade.cell.name: grade.auto_score for book in notebooks for grade in book.grades}
+        for name in hand_in:
+            path = _course / "autograded" / student / lab / f"{name}.ipynb"
+            _take_outputs(graded, nbformat.read(path, as_version=4))
     else:
         graded["failure"] = reason(result)
     return graded | {"seconds": time.monotonic() - started}
 
 
-def _errors(graded):
-    """Return {id of a cell: the errors it shows}; an answer cell's own error counts for the tests below it."""
-    return {
-        cell.metadata.get("nbgrader", {}).get("grade_id", cell.id): [
-            output for output in cell.outputs if output.output_type == "error"
-        ]
-        for cell in graded.cells
-        if cell.cell_type == "code"
-    }
+def _take_outputs(graded, notebook):
+    """Add what the tests of a graded notebook show: errors, printed text, the value of the last line."""
+    for cell in notebook.cells:
+        settings = cell.metadata.get("nbgrader", {})
+        if cell.cell_type != "code" or not settings.get("grade"):
+            continue
+        name, text = settings["grade_id"], []
+        graded["errors"][name] = [output for output in cell.outputs if output.output_type == "error"]
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stdout":
+                text.append(output.text)
+            elif output.output_type == "display_data":
+                text.append(output.data.get("text/markdown") or output.data.get("text/plain", ""))
+            elif output.output_type == "execute_result":
+                graded["ends"][name] = output.data.get("text/plain", "")
+        graded["printed"][name] = " ".join("\n".join(text).split())
 
 
-def _breaches(part, expected, graded):
+def _breaches(part, expected, graded, points, right):
     got, errors = graded["got"], graded["errors"]
-    found = [
-        f"{test} gives {got.get(test, 0):g} of {points:g} intended points{_heard(errors.get(test))}"
-        for test, points in expected.items()
-        if got.get(test) != points
+    found = []
+    for test, (low, high) in expected.items():
+        if got.get(test) is None or not low - CLOSE <= got[test] <= high + CLOSE:
+            heard = _heard(errors.get(test))
+            found.append(f"{test} gives {got.get(test) or 0:g} of {as_text([low, high])} intended points{heard}")
+        if low < high and right and not _is_number(right.get("ends", {}).get(test)):
+            found.append(f"{test} gives all points or none: file one number for it, not a range")
+    found += [
+        f"{test} ends in {end[:60]!r}, for which nbgrader gives full points: end in a plain number, `float(...)`"
+        for test, end in graded.get("ends", {}).items()
+        if test in expected and not _is_number(end)
     ]
     lost = [error for test in expected for error in errors.get(test, [])]
     for test in expected:
@@ -332,8 +371,14 @@ def _breaches(part, expected, graded):
                 )
     says = part.get("says")
     if says and not any(says.lower() in error.evalue.lower() for error in lost):
-        heard = " / ".join(error.evalue for error in lost) or "nothing"
-        found.append(f"no check says {says!r}; they say: {heard}")
+        short = [test for test in expected if got.get(test, 0) < points[test]]
+        printed = {test: graded.get("printed", {}).get(test, "") for test in short}
+        fits = [test for test, text in printed.items() if " ".join(says.lower().split()) in text.lower()]
+        if not fits:
+            heard = " / ".join([error.evalue for error in lost] + [text[:300] for text in printed.values() if text])
+            found.append(f"no check says {says!r}; they say: {heard or 'nothing'}")
+        elif any(" ".join(says.lower().split()) in right.get("printed", {}).get(test, "").lower() for test in fits):
+            found.append(f"{fits[0]} prints {says!r} for the solution too: file words that only this mistake is told")
     if part["name"] == SOLUTION and "writes to stderr" in graded["log"]:
         cells = sorted({line.split("'")[1] for line in graded["log"].splitlines() if "writes to stderr" in line})
         found.append(f"{', '.join(cells)} writes to stderr: the Validate button would call that a failure")
@@ -342,3 +387,11 @@ def _breaches(part, expected, graded):
 
 def _heard(errors):
     return f" ({errors[0].evalue})" if errors else ""
+
+
+def _is_number(text):
+    """Tell whether nbgrader takes this value of a test's last line for a number of points."""
+    try:
+        return text is not None and float(text) >= 0
+    except ValueError:
+        return False
