@@ -9,6 +9,9 @@ help:        ## show this list
 lab:         ## open the course in JupyterLab (the first time: make the environment, some minutes)
 	@$(PYTHON) start.py lab $(ARGS)
 
+dashboard:   ## open the dashboard of a finished customer database (the capstone's, or an example)
+	@$(PYTHON) start.py dashboard $(ARGS)
+
 test:        ## run all tests
 	@$(PYTHON) start.py test $(ARGS)
 
@@ -39,11 +42,17 @@ bench-linking: ## measure the record linkage of many customers on DuckDB and on 
 bench-kernels: ## measure warm and isolated kernels against cold ones
 	@$(PYTHON) start.py bench-kernels $(ARGS)
 
+bench-grading: ## measure `cimlab grade` against plain nbgrader on a class of a hundred
+	@$(PYTHON) start.py bench-grading $(ARGS)
+
 release:     ## make the student versions of the labs (labs/) from solutions/
 	@$(PYTHON) start.py release $(ARGS)
 
 prove:       ## prove that the labs mark right and wrong answers as intended
 	@$(PYTHON) start.py prove $(ARGS)
+
+soak:        ## grade a class of 500 while it is killed again and again; its gradebook must equal an uninterrupted run's
+	@CIMLAB_SOAK=500 $(PYTHON) start.py test -n0 tests/test_grading_grade.py -k soak -s $(ARGS)
 
 lock:        ## renew requirements.txt from pyproject.toml (needs the network)
 	@$(PYTHON) start.py lock $(ARGS)
@@ -54,4 +63,4 @@ environment: ## renew environment.yml from pyproject.toml
 pictures:    ## take the pictures of the course's pages (docs/images/) with Chromium
 	@CIMLAB_PICTURES="$(CURDIR)/docs/images" $(PYTHON) start.py test -n0 tests/browser $(ARGS)
 
-.PHONY: help lab test doctor course data verify pages bench-data bench-scale bench-linking bench-kernels release prove lock environment pictures
+.PHONY: help lab dashboard test doctor course data verify pages bench-data bench-scale bench-linking bench-kernels bench-grading release prove soak lock environment pictures

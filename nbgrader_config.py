@@ -22,8 +22,8 @@ c.CourseDirectory.root = str(course)
 # flat: an assignment id with a slash corrupts the gradebook without a word.
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "labs"
-# Never copied to students, nor from a hand-in: text twins of notebooks (they hold the answers), the filed mistakes,
-# and Python files, because a hand-in with a file `pandas.py` would be imported instead of pandas.
+# Never copied to students, nor from a hand-in: text twins of notebooks (they hold the answers), the filed mistakes
+# and mutants, and Python files, because a hand-in with a file `pandas.py` would be imported instead of pandas.
 c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "__pycache__",
@@ -33,6 +33,7 @@ c.CourseDirectory.ignore = [
     "*.qmd",
     "*.Rmd",
     "mistakes.*",
+    "mutants.*",
     ".DS_Store",
     "Thumbs.db",
 ]
@@ -72,6 +73,8 @@ c.Exchange.assignment_dir = str(course / "labs")
 
 # Moodle, Canvas, Blackboard, Chaoxing and plain "number_name_lab" names: see the module for the forms.
 c.ZipCollectApp.collector_plugin = "cimlab.grading.collect.LmsCollector"
+# Zip files within the zip file, folders, Chinese names from Windows; a damaged one is named and left out.
+c.ZipCollectApp.extractor_plugin = "cimlab.grading.collect.LmsExtractor"
 
 # --- grading ---------------------------------------------------------------------------------------------------------
 
@@ -121,12 +124,9 @@ c.KernelManager.transport_encryption = "auto"
 
 # --- feedback --------------------------------------------------------------------------------------------------------
 
-c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
-    # Neither the hidden tests nor the mark scheme, nor, through a traceback, the code of a test.
-    "cimlab.grading.feedback.HideTests",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-]
+# `nbgrader generate_feedback` and the Formgrader's button make the page of `cimlab feedback`: points, sentences, where to
+# read again; no hidden test, no mark scheme, nothing out of a traceback.
+c.GenerateFeedback.exporter_class = "cimlab.grading.feedback_page.FeedbackPage"
 
 # --- marks -----------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ WINDOWS = os.name == "nt"
 COMMANDS = {
     "lab": ((), "open the course in JupyterLab; what follows -- goes to JupyterLab"),
     "test": (("browser", "dev"), "run the tests; all that follows goes to pytest"),
+    "dashboard": (("dashboard",), "open the dashboard of a finished customer database; what follows -- goes to Voilà"),
     "setup": ((), "only make or repair the environment"),
     "doctor": ((), "check this machine: an OK line or a remedy for each thing"),
     "kit": ((), "pack what a student gets into one zip file"),
@@ -42,6 +43,7 @@ COMMANDS = {
     "bench-scale": (("spark",), "measure the same questions on pandas, DuckDB and Spark at growing sizes"),
     "bench-linking": (("spark",), "measure the record linkage of many customers on DuckDB and on Spark"),
     "bench-kernels": ((), "measure warm and isolated kernels against cold ones"),
+    "bench-grading": ((), "measure `cimlab grade` against plain nbgrader on a class of a hundred"),
     "release": ((), "make the student versions of the labs from solutions/"),
     "prove": ((), "prove that the labs mark right and wrong answers as intended"),
     "lock": (("dev",), "renew requirements.txt from pyproject.toml (needs the network)"),
@@ -486,6 +488,8 @@ def main(arguments):
         return 130
     if command == "lab":
         return lab(rest)
+    if command == "dashboard":
+        return run("-m", "voila", "dashboard.ipynb", *rest)
     if command == "test":
         return test(rest)
     if command == "setup":

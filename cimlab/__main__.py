@@ -13,6 +13,16 @@ COMMANDS = {
     "verify": ("cimlab.retailer.verify_command", "check the files of an edition against their data dictionary"),
     "release": ("cimlab.grading.release", "make the student versions of the labs from solutions/"),
     "prove": ("cimlab.grading.prove", "prove that the labs mark right and wrong answers as intended"),
+    "grade": ("cimlab.grading.grade", "grade the new and changed hand-ins of a lab, several at once, isolated"),
+    "preview": (
+        "cimlab.grading.preview",
+        "show whose marks a changed lab would change, before anything is written",
+    ),
+    "feedback": ("cimlab.grading.feedback_command", "make a feedback page for each student of a graded lab"),
+    "own": (
+        "cimlab.grading.own_data_command",
+        "give each student a retailer of their own: seeds, and what is right for whom",
+    ),
     "report": (
         "cimlab.grading.report_command",
         "report on a graded lab: questions, mistakes, late and waiting work, likeness",

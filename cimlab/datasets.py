@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlab import _own
 from cimlab._forms import form_of, read_file
 
 __all__ = ["describe", "load", "locate", "tables"]
@@ -146,7 +147,7 @@ def tables():
 
 
 def data_folder():
-    """Return the folder of the data: that of CIMLAB_DATA, else that of the checkout, else that of the package."""
+    """Return the folder of the data: that of CIMLAB_DATA, else of the own seed, of the checkout, of the package."""
     package = Path(__file__).resolve().parent
     chosen = os.environ.get("CIMLAB_DATA", "").strip()
     if chosen:
@@ -157,6 +158,9 @@ def data_folder():
                 "there. Set it to a folder made by `cimlab generate`, or remove it to use the data of the course."
             )
         return folder
+    seed = _own.own_seed()
+    if seed is not None:
+        return _own.own_folder(seed)
     for folder in (package.parent / "datasets", package / "_datasets"):
         if (folder / DESCRIPTOR).is_file():
             return folder
@@ -225,4 +229,6 @@ def remedy(path):
     """Say how to get an undamaged file back."""
     if os.environ.get("CIMLAB_DATA", "").strip():
         return f"Make the folder again with `cimlab generate {path.parent}`."
+    if _own.own_seed() is not None:
+        return f"Delete the folder {path.parent}; it is made again."
     return f"Get it back with `git checkout -- datasets/{path.name}`, or download the course again."

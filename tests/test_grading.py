@@ -13,7 +13,7 @@ import yaml
 from nbformat import v4
 
 from cimlab.__main__ import main
-from cimlab.grading import collect, course, feedback, mistakes, release, repair
+from cimlab.grading import collect, course, mistakes, release, repair
 from cimlab.grading.execute import ExecuteAll
 from cimlab.grading.prove import answer_of_tests, judge_sheet, make_sheets
 from tests import tiny_lab
@@ -258,19 +258,6 @@ def test_a_name_without_a_student_is_left_out_and_a_time_is_read():
     assert collect.read_name("extracted", "lab03_database", "lab03_database") is None
     found = collect.read_name("x", "Lab 3_lina_attempt_2026-10-12-20-15-00_lab03_database", "lab03_database")
     assert found["timestamp"] == "2026-10-12 20:15:00"
-
-
-# --- feedback --------------------------------------------------------------------------------------------------------
-
-
-def test_a_traceback_of_a_test_is_cut_but_a_sentence_stays():
-    outputs = [
-        nbformat.v4.new_output("error", ename="KeyError", evalue="'x'", traceback=["secret code", "KeyError: 'x'"]),
-        nbformat.v4.new_output("error", ename="CheckFailed", evalue="One.", traceback=["One."]),
-    ]
-    cell = nbformat.v4.new_code_cell(outputs=outputs)
-    feedback.cut_tracebacks(cell)
-    assert [output.traceback for output in cell.outputs] == [["KeyError: 'x'"], ["One."]]
 
 
 # --- mistakes --------------------------------------------------------------------------------------------------------

@@ -567,7 +567,7 @@ def test_nobody_graded_yet(empty):
         report_read.gather(empty, LAB)
     book.add_submission(LAB, "a")
     book.close()
-    with pytest.raises(CourseError, match="nbgrader autograde lab00_tiny"):
+    with pytest.raises(CourseError, match="cimlab grade lab00_tiny"):
         report_read.gather(empty, LAB)
 
 
@@ -597,7 +597,7 @@ def test_a_damaged_graded_notebook_and_absent_mistakes_do_not_stop_the_report(em
     assert list(found["points"].index) == ["a"]
     assert found["hand_ins"].loc["stranger", "status"] == "handed in but not graded: see .nbgrader.log"
     assert ("b", "was handed in but not graded; .nbgrader.log has the reason") in found["review"]
-    assert ("a", "has handed in again since: `nbgrader autograde` takes the new hand-in") in found["review"]
+    assert ("a", "has handed in again since: `cimlab grade` takes the new hand-in") in found["review"]
     assert found["notes"][0].startswith(
         f"No filed mistakes could be recognised. {Path('solutions', LAB, 'mistakes.yaml')}"
     )

@@ -1,6 +1,7 @@
 """A warm kernel and its keeper: what a zygote becomes for one hand-in, after the fork (Linux; see `zygote`)."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -10,9 +11,11 @@ from pathlib import Path
 
 from cimlab.grading import isolate
 
+DATA = "CIMLAB_DATA"
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 # What the room's kernel learns of the environment of who asked for it.
-PASSED_ON = ("LANG", "LANGUAGE", "LC_", "TZ", "CIMLAB_DATA", "JAVA_HOME", "MPLBACKEND", "NBGRADER_", "SPARK_LOCAL_IP")
+PASSED_ON = ("LANG", "LANGUAGE", "LC_", "TZ", DATA, "CIMLAB_SEED", "CIMLAB_OTHERS", "MPLBACKEND", "NBGRADER_")
+PASSED_ON += ("JAVA_HOME", "SPARK_LOCAL_IP")
 JEMALLOC = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}  # pyarrow brings a thread
 QUIET = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -56,7 +59,9 @@ def _first_process(connection, request, descriptors, room, uid):
 
     def work():
         isolate.die_with_parent(0)  # the keeper is outside: it has no number here
-        request["cwd"] = isolate.enter(room, request["root"], request["cwd"], uid)
+        own = request["env"].get(DATA)  # a retailer of the student's own
+        shown = dataclasses.replace(room, read_only=(*room.read_only, own)) if own else room
+        request["cwd"] = isolate.enter(shown, request["root"], request["cwd"], uid)
         isolate.die_with_parent(0)  # a change of user has cancelled it
         kept = {name: value for name, value in request["env"].items() if name.startswith(PASSED_ON)}
         request["env"] = kept | ROOM
@@ -116,6 +121,8 @@ def _become_kernel(parent, connection, request, descriptors):
     os.chdir(request["cwd"])
     app = _kernel_app()(dict(zip(CHANNELS, descriptors, strict=True)), request)
     app.initialize([])
+    if "cimlab.grading.grade_ready" in sys.modules:  # what the lab prepares has been prepared
+        sys.modules["cimlab.grading.grade_ready"].install(app.shell)
     connection.send(b'{"ready": true}')
     connection.close()
     app.start()

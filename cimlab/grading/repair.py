@@ -2,15 +2,15 @@
 
 Three doors of `nbgrader autograde` are used (see nbgrader_config.py), in this order:
 
-1. `find_notebook` before a hand-in is looked at: a renamed notebook is found.
-2. `NotebookReader` when its file is read: other encodings are read; a file that cannot be read is named with the reason
-   and gets no score.
+1. `find_notebook` before a hand-in is looked at: a notebook under another name, in a folder or a zip file, is found.
+2. `NotebookReader` when its file is read: the notebook that counts is chosen, other encodings and formats are read; a
+   file that cannot be read is named with the reason and gets no score.
 3. `RepairCells` before nbgrader's own cleaning: lost metadata comes back, copies lose theirs, missing test cells return
    to their place. The rule that makes it possible: in a lab the id of a cell is its grade id.
+
+What was done stands at the top of the graded notebook for people, and in its metadata for programs: see `repairs`.
 """
 
-import json
-import shutil
 from collections import defaultdict
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -22,9 +22,13 @@ from nbgrader.nbgraderformat import SCHEMA_VERSION
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.log import get_logger
 
+from cimlab.grading import own_data, repair_cells, repair_files
+from cimlab.grading.course import CONFIG, CourseError
+from cimlab.grading.repair_read import UnreadableNotebook, read_notebook, read_with_notes
 
-class UnreadableNotebook(Exception):
-    """A hand-in that no repair can read; it is not graded, and the class goes on."""
+__all__ = ["NotebookReader", "RepairCells", "UnreadableNotebook", "find_notebook", "read_notebook", "repair", "repairs"]
+
+REPORT = "repair-report"  # id of the cell at the top
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -32,10 +36,7 @@ class UnreadableNotebook(Exception):
 
 
 def find_notebook(assignment, student, notebooks):
-    """Put a renamed notebook under its right name, beside the one handed in (a hook of `nbgrader autograde`).
-
-    A folder with exactly one notebook of a wrong name (`lab03_database (1).ipynb`, `2023010203_李娜.ipynb`) leaves no
-    doubt which one is meant. In a lab the notebook has the name of the assignment.
+    """Put a notebook that stands elsewhere under its right name, beside what was handed in (a hook of nbgrader).
 
     Parameters
     ----------
@@ -45,12 +46,28 @@ def find_notebook(assignment, student, notebooks):
         The paths of the notebooks of one hand-in; changed in place, as nbgrader goes on with this list.
     """
     folder = Path(notebooks[0]).parent
-    wanted = folder / f"{folder.name}.ipynb"
-    if wanted.exists() or len(notebooks) != 1:
-        return
-    get_logger().warning("repair: %s takes the place of the missing %s", notebooks[0], wanted.name)
-    shutil.copy(notebooks[0], wanted)
-    notebooks.append(str(wanted))
+    layout = repair_files.lay_out(folder, _wanted(folder))
+    for name, place in layout.places.items():
+        path = str(folder / f"{name}.ipynb")
+        if path not in notebooks:
+            get_logger().warning("repair: %s: %s takes the place of the missing %s.ipynb", folder, place, name)
+            notebooks.append(path)
+    for reason in layout.review:
+        get_logger().warning("repair: %s needs review: %s", folder, reason)
+    if layout.places:
+        for name in layout.missing:
+            get_logger().warning("repair: %s needs review: %s.ipynb is not there", folder, name)
+
+
+def _wanted(folder):
+    """Return the student versions of the lab whose hand-in a folder is; without them only its name is known."""
+    for course in folder.parents:
+        if (course / CONFIG).is_file():
+            found = repair_files.student_versions(course, folder.name)
+            if found:
+                return found
+            break
+    return {folder.name: []}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -61,98 +78,53 @@ class NotebookReader(NotebookExporter):
     """nbgrader's exporter, reading files that are not quite as they should be."""
 
     def from_filename(self, filename, resources=None, **keywords):
+        path = Path(filename)
         try:
-            notebook = read_notebook(Path(filename).read_bytes())
-        except UnreadableNotebook as reason:
+            notebook, notes = read_hand_in(path) if self._is_hand_in() else read_with_notes(path.read_bytes())
+            if self._is_hand_in():
+                own_data.use_for(path.parent)
+        except (UnreadableNotebook, CourseError) as reason:
             raise UnreadableNotebook(f"{filename} was not graded: {reason}") from None
+        if notes:
+            notebook.metadata["cimlab"] = {"repairs": notes}
+        elif not self._is_hand_in():  # the grader's own notebook, read again
+            raw = nbformat.read(path, as_version=4)
+            notebook.metadata.update({key: value for key, value in raw.metadata.items() if key == "cimlab"})
         resources = resources or {}
-        resources["metadata"] = {"name": Path(filename).stem, "path": str(Path(filename).parent)}
+        resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
         return self.from_notebook_node(notebook, resources=resources, **keywords)
 
+    def _is_hand_in(self):
+        return bool(getattr(self.parent, "_sanitizing", True))  # nbgrader reads twice: the hand-in, then its own copy
 
-def read_notebook(data):
-    """Return the notebook in the bytes of a file.
+
+def read_hand_in(path):
+    """Return the notebook that counts for a file of a hand-in, and what was unusual about it.
 
     Parameters
     ----------
-    data : bytes
-        UTF-8 with or without byte order mark, UTF-16, or GB 18030 (what a Chinese Windows editor may save).
+    path : pathlib.Path
+        submitted/STUDENT/LAB/NAME.ipynb.
 
     Returns
     -------
     nbformat.NotebookNode
-        In nbformat 4; each cell has an id and what the format asks of it.
+    list of str
 
     Raises
     ------
     UnreadableNotebook
-        If the file is empty or is no notebook; the text says what to ask of the student.
-
-    Examples
-    --------
-    >>> read_notebook(b"")
-    Traceback (most recent call last):
-    cimlab.grading.repair.UnreadableNotebook: the file is empty. Ask the student to hand it in again.
-    >>> read_notebook('{"cells": [], "metadata": {}, "nbformat": 4}'.encode("utf-16")).nbformat
-    4
+        If nothing that can be read is there, or it is in doubt which notebook counts.
     """
-    again = "Ask the student to hand it in again."
-    if not data.strip(b"\0 \t\r\n"):
-        raise UnreadableNotebook(f"the file is empty. {again}")
-    if data.startswith(b"PK"):
-        raise UnreadableNotebook(
-            f"the file is a zip archive or an Office document with the name of a notebook. {again}"
-        )
-    try:
-        raw = json.loads(_decode(data))
-    except ValueError as error:
-        raise UnreadableNotebook(f"the file is damaged or cut off, it is no JSON ({error}). {again}") from None
-    if not isinstance(raw, dict) or not isinstance(raw.get("cells", raw.get("worksheets")), list):
-        raise UnreadableNotebook(f"the file is JSON but no notebook. {again}")
-    return _as_version_4(raw)
-
-
-def _decode(data):
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("gb18030", errors="replace")
-
-
-def _as_version_4(raw):
-    """Return the notebook node, with everything that nbformat 4.5 asks for and an editor may have left out."""
-    if "worksheets" in raw or raw.get("nbformat") in (1, 2, 3):
-        raw = nbformat.convert(nbformat.from_dict({"nbformat_minor": 0, **raw}), 4)
-    notebook = nbformat.from_dict({**raw, "nbformat": 4, "nbformat_minor": 5})
-    if not isinstance(notebook.get("metadata"), dict):
-        notebook.metadata = nbformat.from_dict({})
-    seen = set()
-    cells = []
-    for number, cell in enumerate(notebook.cells):
-        if not isinstance(cell, dict):
-            continue
-        metadata = cell.get("metadata") if isinstance(cell.get("metadata"), dict) else {}
-        source = cell.get("source", "")
-        source = "".join(map(str, source)) if isinstance(source, list) else str(source)
-        kind = cell.get("cell_type") if cell.get("cell_type") in ("code", "markdown", "raw") else "markdown"
-        clean = {"cell_type": kind, "metadata": metadata, "source": source.replace("\r\n", "\n")}
-        # Colab moves the id into the metadata. A second cell of the same id is a copy.
-        name = str(cell.get("id") or metadata.get("id") or "")
-        clean["id"] = name if _is_id(name) and name not in seen else f"handed-in-{number}"
-        seen.add(clean["id"])
-        if kind == "code":
-            clean |= {"outputs": [], "execution_count": None}
-        if kind != "code" and isinstance(cell.get("attachments"), dict):
-            clean["attachments"] = cell["attachments"]
-        cells.append(nbformat.from_dict(clean))
-    notebook.cells = cells
-    return notebook
-
-
-def _is_id(text):
-    return 0 < len(text) <= 64 and all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in text)
+    wanted = _wanted(path.parent)
+    if not wanted.get(path.stem):
+        return read_with_notes(path.read_bytes())
+    layout = repair_files.find(path.parent, wanted)
+    if path.stem in layout.notebooks:
+        return layout.notebooks[path.stem], layout.notes[path.stem]
+    own = [reason for reason in layout.review if path.name in reason]
+    read_with_notes(path.read_bytes())  # says by itself what is wrong with this file, if anything is
+    raise UnreadableNotebook(" ".join(own or layout.review) or "it holds nothing of this lab.")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -170,12 +142,14 @@ class RepairCells(NbGraderPreprocessor):
         # The database promises no order of its rows; the student version has it.
         places = {cell.id: place for place, cell in enumerate(released)}
         lab.sort(key=lambda source: places.get(source["name"], len(places)))
-        notes = repair(nb, lab, released)
+        about_file = nb.metadata.pop("cimlab", {}).get("repairs", [])
+        notes = [f"{note[:1].upper()}{note[1:]}." for note in about_file] + repair(nb, lab, released)
         for note in notes:
             self.log.warning("repair: %s: %s", info["student"], note)
         if notes:
             text = "**What the grader repaired in this notebook**\n\n" + "\n".join(f"- {note}" for note in notes)
-            nb.cells.insert(0, nbformat.v4.new_markdown_cell(text, id="repair-report"))
+            nb.cells.insert(0, nbformat.v4.new_markdown_cell(text, id=REPORT))
+            nb.metadata["cimlab"] = {"repairs": notes}
         return nb, resources
 
     def _released_cells(self, info):
@@ -186,6 +160,27 @@ class RepairCells(NbGraderPreprocessor):
             return read_notebook((folder / f"{info['notebook']}.ipynb").read_bytes()).cells
         except (OSError, UnreadableNotebook):
             return []
+
+
+def repairs(notebook):
+    """Return what the grader repaired in a graded notebook.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode or dict
+        A notebook of autograded/.
+
+    Returns
+    -------
+    list of str
+        One sentence for each kind of repair; empty for a hand-in that was in order.
+
+    Examples
+    --------
+    >>> repairs({"metadata": {"cimlab": {"repairs": ["`q1`: was missing; put back."]}}})
+    ['`q1`: was missing; put back.']
+    """
+    return list(notebook["metadata"].get("cimlab", {}).get("repairs", []))
 
 
 def lab_cells(notebook):
@@ -259,6 +254,9 @@ def repair(notebook, lab, released=()):
         What was done, one line for each kind of repair; empty for a hand-in in order.
     """
     notes = defaultdict(list)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"handed-in-report-{number}" if cell.id == REPORT else cell.id
+    repair_cells.split_merged(notebook, lab, notes)
     found = _identify(notebook.cells, lab, released, notes)
     names = {index: name for name, index in found.items()}
     sources = {source["name"]: source for source in lab}
@@ -267,6 +265,8 @@ def repair(notebook, lab, released=()):
         if index in names:
             _label(cell, sources[names[index]], old if isinstance(old, dict) else {}, notes)
     _put_back(notebook, lab, found, notes)
+    repair_cells.take_in_answers(notebook, lab, released, notes)
+    repair_cells.put_tests_below(notebook, lab, released, notes)
     return [f"{', '.join(f'`{name}`' for name in names)}: {what}." for what, names in notes.items()]
 
 
@@ -277,8 +277,9 @@ def _identify(cells, lab, released, notes):
     for index, cell in enumerate(cells):
         metadata = cell.metadata.get("nbgrader")
         name = metadata.get("grade_id") if isinstance(metadata, dict) else None
-        if name not in claims and cell.id in claims:
-            name = cell.id
+        other = next((one for one in (cell.id, cell.metadata.get("id")) if one in claims), None)  # Colab: in both
+        if name not in claims and other:
+            name = other
             notes["metadata was lost; found by the id of the cell"].append(name)
         if name in claims:
             claims[name].append(index)

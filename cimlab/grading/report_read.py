@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from cimlab.grading.course import CONFIG, CourseError
+from cimlab.grading.course import CONFIG, CourseError, all_cells, read_notebooks
 from cimlab.grading.export import GRADED, NOTHING, UNREAD, WAITING
 from cimlab.grading.mistakes import read_mistakes
 from cimlab.grading.prove import answer_of_tests
 
 ENDED = {"KernelDied", "NotRun", "TimeUp"}
+REVIEW = "needs review"  # the verdict of `cimlab grade`
 
 
 def gather(course, lab):
@@ -37,28 +38,35 @@ def gather(course, lab):
     CourseError
         If there is no gradebook, it does not know the lab, or nobody has been graded yet.
     """
-    import nbformat
+    from cimlab.grading.grade_write import verdicts_of
 
-    folders, source = _folders(course), nbformat.read(course / "solutions" / lab / f"{lab}.ipynb", as_version=4)
+    folders, source = _folders(course), read_notebooks(course, lab)
     found = _read_gradebook(folders, lab)
     found["cells"] = _in_order(found["cells"], source)
     found |= {"errors": [], "answers": [], "minutes": {}, "review": [], "notes": []}
-    found["heading"] = next((line[2:] for cell in source.cells for line in cell.source.splitlines()
+    found["heading"] = next((line[2:] for cell in all_cells(source) for line in cell.source.splitlines()
                              if cell.cell_type == "markdown" and line.startswith("# ")), lab)  # fmt: skip
     hand_ins = found["hand_ins"]
     for student in _handed_in(folders, lab, hand_ins):
-        graded = _read_json(_path(folders, "autograded", student, lab) / f"{lab}.ipynb")
-        if graded is None:
+        graded = _read_cells(_path(folders, "autograded", student, lab), source)
+        if not graded:
             hand_ins.loc[student, "status"] = UNREAD
             found["review"].append((student, "was handed in but not graded; .nbgrader.log has the reason"))
         else:
-            _take(found, student, graded, _path(folders, "submitted", student, lab), lab)
+            handed_in = _read_cells(_path(folders, "submitted", student, lab), source)
+            _take(found, student, graded, handed_in)
             _compare_times(found, student, [_path(folders, step, student, lab) for step in ("submitted", "autograded")])
+    told = {student for student, _ in found["review"]}
+    found["review"] += [
+        (student, why)
+        for student, (verdict, why) in sorted(verdicts_of(folders.db_url, lab).items())
+        if verdict == REVIEW and (student not in told or hand_ins.loc[student, "status"] == UNREAD)
+    ]
     read = set(hand_ins.index[hand_ins["status"].isin([GRADED, WAITING])])
     if not read:
         raise CourseError(
             f"Nobody's hand-in of {lab} has been graded yet: put the hand-ins into submitted/ "
-            f"(`nbgrader zip_collect {lab}`), then run `nbgrader autograde {lab}`."
+            f"(`nbgrader zip_collect {lab}`), then run `cimlab grade {lab}`."
         )
     found["grades"] = found["grades"][found["grades"]["student"].isin(read)].reset_index(drop=True)
     found["errors"] = pd.DataFrame(found["errors"], columns=["student", "cell", "kind", "sentence"])
@@ -83,6 +91,12 @@ def _path(folders, step, student, lab):
     return Path(folders.format_path(getattr(folders, f"{step}_directory"), student, lab))
 
 
+def _read_cells(folder, names):
+    """Return the cells of all notebooks of a hand-in that can be read, one notebook after the other."""
+    read = [_read_json(folder / f"{name}.ipynb") for name in names]
+    return [cell for notebook in read if notebook for cell in notebook["cells"]]
+
+
 def _read_json(path):
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -103,7 +117,7 @@ def _read_gradebook(folders, lab):
     file = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not file.is_file():
         raise CourseError(
-            f"There is no gradebook {file}: `cimlab release {lab}` makes it, `nbgrader autograde {lab}` fills it."
+            f"There is no gradebook {file}: `cimlab release {lab}` makes it, `cimlab grade {lab}` fills it."
         )
     try:
         with Gradebook(url, folders.course_id) as gradebook:
@@ -112,7 +126,7 @@ def _read_gradebook(folders, lab):
             except MissingEntry:
                 raise CourseError(
                     f"The gradebook does not know {lab}: run `cimlab release {lab}`, collect the hand-ins, then run "
-                    f"`nbgrader autograde {lab}`."
+                    f"`cimlab grade {lab}`."
                 ) from None
             return _tables(gradebook, assignment)
     except SQLAlchemyError as error:
@@ -179,7 +193,7 @@ def _hand_ins(gradebook, assignment, waiting):
 def _in_order(maxima, source):
     """Return the graded cells in the order of the lab, each with the answer that it marks."""
     owner = answer_of_tests(source)
-    order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in source.cells]
+    order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in all_cells(source)]
     names = sorted(maxima, key=lambda name: (order.index(name) if name in order else len(order), name))
     questions = [owner.get(name) or name for name in names]
     return pd.DataFrame({"question": questions, "max": [float(maxima[name]) for name in names]}, index=names)
@@ -201,10 +215,10 @@ def _handed_in(folders, lab, hand_ins):
     return list(hand_ins.index[hand_ins["status"] != NOTHING])
 
 
-def _take(found, student, graded, submitted, lab):
+def _take(found, student, graded, handed_in):
     """Take the failed checks, the answers, the repairs and the times out of a hand-in."""
     ended, faults = set(), []
-    for cell in graded["cells"]:
+    for cell in graded:
         settings = cell.get("metadata", {}).get("nbgrader", {})
         name, text = settings.get("grade_id"), _text(cell.get("source", ""))
         if cell.get("id") == "repair-report":
@@ -224,10 +238,9 @@ def _take(found, student, graded, submitted, lab):
     found["review"] += [(student, fault) for fault in faults]
     from cimlab.grading.report import working_minutes
 
-    handed_in = _read_json(submitted / f"{lab}.ipynb") or {"cells": []}
     minutes = working_minutes(
         moment
-        for cell in handed_in["cells"]
+        for cell in handed_in
         if isinstance(cell, dict) and isinstance(cell.get("metadata"), dict)
         and isinstance(cell["metadata"].get("execution"), dict)
         for key, moment in cell["metadata"]["execution"].items()
@@ -247,13 +260,13 @@ def _compare_times(found, student, folders):
     if all(stamp.is_file() for stamp in stamps):
         submitted, graded = (stamp.read_text(encoding="utf-8", errors="replace").strip() for stamp in stamps)
         if submitted != graded:
-            found["review"].append((student, "has handed in again since: `nbgrader autograde` takes the new hand-in"))
+            found["review"].append((student, "has handed in again since: `cimlab grade` takes the new hand-in"))
 
 
 def _given(course, lab):
     """Return the cells of the student version and of the chapter with the same number, as (kind, source)."""
     number = re.match(r"lab(\d+)_", lab)
-    paths = [course / "labs" / lab / f"{lab}.ipynb"]
+    paths = sorted((course / "labs" / lab).glob("*.ipynb"))
     paths += sorted((course / "chapters").glob(f"{number.group(1)}_*.ipynb")) if number else []
     notebooks = [_read_json(path) or {"cells": []} for path in paths]
     return [(cell["cell_type"], _text(cell["source"])) for notebook in notebooks for cell in notebook["cells"]]

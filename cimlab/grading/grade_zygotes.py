@@ -1,0 +1,126 @@
+"""The processes from which the kernels of a class are forked: for the code of students, and for the tests."""
+
+import importlib.util
+import threading
+from pathlib import Path
+
+EXAMINERS = "CIMLAB_EXAMINERS"  # as in apart.py
+# What a kernel would import or fill at its first table, its first picture and the first question of a test. The picture
+# is drawn beside pyplot, which knows nothing of it.
+FIRST_TIMES = """
+import io, sys
+import cimlab.grading.apart_room
+if "pandas" in sys.modules:
+    import pandas.io.formats.html, pandas.io.formats.string
+    sys.modules["pandas"].DataFrame({"a": [1.5, None], "b": ["x", "y"]})._repr_html_()
+if "matplotlib" in sys.modules:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    figure = Figure()
+    axes = figure.add_subplot(title="a", xlabel="b", ylabel="c")
+    axes.plot([1, 2], label="d")
+    axes.bar([1, 2], [1, 2])
+    axes.legend()
+    FigureCanvasAgg(figure).print_png(io.BytesIO())
+"""
+
+
+class Zygotes:
+    """The processes from which kernels are forked: for the code of students, and for the tests where they run apart."""
+
+    def __init__(self, config):
+        self.config, self.refused, self.why, self.kernels = config, None, [], None
+        self.apart = importlib.util.find_spec("cimlab.grading.apart") is not None
+        self.students, self.examiners = None, None
+
+    def start(self):
+        from cimlab.grading import isolate
+
+        room = isolate.Room(hidden=tuple(self.config["hidden"])) if self.config["isolation"] != "off" else None
+        try:
+            self._start(room)
+        except (isolate.IsolationError, RuntimeError) as error:
+            self.close()
+            if room is None or self.config["isolation"] == "required":
+                self.refused = str(error)
+                return
+            self.why.append(str(error))
+            try:
+                self._start(None)
+            except RuntimeError as again:
+                self.close()
+                self.refused = str(again)
+
+    def _start(self, room):
+        """Both at once: each takes a second or two to import."""
+        from cimlab.grading import zygote
+
+        notebooks, imports, failed = lab_notebooks(self.config), self.config["imports"], []
+        # Of several notebooks each has its own beginning; so has each student who has other data.
+        first = first_cells(notebooks[0]) if len(notebooks) == 1 and not self.config["own_data"] else []
+        ready = [f"__import__('cimlab.grading.grade_ready', fromlist=['_']).warm({first!r})"] if first else []
+
+        def start_examiners():
+            import nbformat
+
+            from cimlab.grading import apart
+
+            notebook = notebooks[0] if first else nbformat.v4.new_notebook()
+            try:
+                self.examiners = apart.start_examiners(notebook, imports, room)
+            except Exception as error:
+                failed.append(error)
+
+        other = threading.Thread(target=start_examiners)
+        if self.apart:
+            other.start()
+        try:
+            self.students = zygote.start_zygote([*imports, *ready, FIRST_TIMES], room)
+        finally:
+            if self.apart:
+                other.join()
+        if failed:
+            raise failed[0]
+        self.kernels = "isolated" if room else "warm"
+
+    def living(self):
+        """Start them again if one has been ended; return the environment variables that name them."""
+        both = [one for one in (self.students, self.examiners) if one is not None]
+        if any(one._process.poll() is not None for one in both):
+            self.close()
+            self.start()
+        return self.variables()
+
+    def variables(self):
+        from cimlab.grading.zygote import VARIABLE
+
+        named = {VARIABLE: self.students.path}
+        if self.examiners:
+            named[EXAMINERS] = self.examiners.path
+        return named
+
+    def close(self):
+        for one in (self.students, self.examiners):
+            if one is not None:
+                one.close()
+        self.students = self.examiners = None
+
+
+def lab_notebooks(config):
+    """Return the student versions of the lab's notebooks."""
+    from cimlab.grading.course import read_notebooks
+
+    return list(read_notebooks(Path(config["template"]), config["lab"], "labs").values())
+
+
+def first_cells(notebook):
+    """Return the code cells at the top of a lab that students cannot change, before the first answer or test."""
+    found = []
+    for cell in notebook.cells:
+        settings = cell.metadata.get("nbgrader", {})
+        if cell.cell_type != "code":
+            continue
+        if not settings.get("locked") or settings.get("solution") or settings.get("grade"):
+            break
+        found.append(cell.source)
+    return found
