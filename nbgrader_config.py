@@ -124,7 +124,7 @@ c.KernelManager.transport_encryption = "auto"
 
 # --- feedback --------------------------------------------------------------------------------------------------------
 
-# `nbgrader generate_feedback` and the Formgrader's button make the page of `cimlab feedback`: points, sentences, where to
+# `nbgrader generate_feedback` and the Formgrader make the page of `cimlab feedback`: points, sentences, where to
 # read again; no hidden test, no mark scheme, nothing out of a traceback.
 c.GenerateFeedback.exporter_class = "cimlab.grading.feedback_page.FeedbackPage"
 

@@ -424,7 +424,10 @@ def test_a_value_with_html_signs_is_shown_as_it_is():
 
 def test_the_own_base_is_found(tmp_path):
     assert own_base(tmp_path) is None
-    (tmp_path / "labs" / "capstone").mkdir(parents=True)
+    live = tmp_path / "labs" / "capstone" / "capstone_files" / "live" / "base.db"
+    live.parent.mkdir(parents=True)
+    live.touch()
+    assert own_base(tmp_path) == live  # as part A leaves it
     far = tmp_path / "labs" / "capstone" / "xudong_customers.db"
     far.touch()
     assert own_base(tmp_path) == far

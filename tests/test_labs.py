@@ -23,7 +23,20 @@ def test_solution_full_release_none_mistakes_exact_and_labs_in_step(lab):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_long_assignment_is_released_and_its_mistakes_are_filed(name):
-    """Its proof, `cimlab prove capstone`, takes too long for every run of the tests."""
     assert check(ROOT, [name]) == []
     entries, gaps = read_mistakes(ROOT / "solutions" / name / "mistakes.yaml", read_notebooks(ROOT, name))
     assert entries and gaps == []
+
+
+@pytest.mark.grading
+def test_capstone_tells_the_careful_from_the_lazy():
+    """The answers that the capstone is made to tell apart; all of them, `cimlab prove capstone`, take half an hour."""
+    typical = [
+        "nobody linked",
+        "everything that looks alike is linked",
+        "the checkpoint's linkage",
+        "features of today",
+    ]
+    result = prove(ROOT, "capstone", jobs=2, only=typical)
+    assert not result["breaches"], "\n" + as_table(result)
+    assert len(result["rows"]) == 2 + len(typical)

@@ -14,7 +14,7 @@ from cimlab.capstone import dashboard_groups as groups
 from cimlab.capstone import dashboard_pages as pages
 from cimlab.capstone import dashboard_tables as tables
 
-OWN_BASE = "xudong_customers.db"
+OWN_BASES = ("xudong_customers.db", "capstone_files/live/base.db")  # where part A of the capstone leaves its base
 STILL = "To search, and to see more than these figures, run this notebook in JupyterLab, or give the command "
 TABS = ["Customer 客户统一视图", "Quality 数据质量", "Consent 同意", "Segments 分群"]
 # The picture that stands still gives way where the live one is on the page (as in `cimlab.widgets`).
@@ -31,14 +31,15 @@ def own_base(folder="."):
     Parameters
     ----------
     folder : str or pathlib.Path
-        Looked into, and then its folder labs/capstone, for xudong_customers.db.
+        Looked into, and then its folder labs/capstone, for xudong_customers.db and for capstone_files/live/base.db,
+        where part A of the capstone leaves its base.
 
     Examples
     --------
     >>> own_base("nowhere") is None
     True
     """
-    places = [Path(folder, OWN_BASE), Path(folder, "labs", "capstone", OWN_BASE)]
+    places = [Path(place, name) for place in (folder, Path(folder, "labs", "capstone")) for name in OWN_BASES]
     return next((place for place in places if place.is_file()), None)
 
 

@@ -78,6 +78,8 @@ def _get_ready(config, open_ones):
         import nbgrader.apps
 
         return {"kernels": "cold", "why": [config["reason"]] if config["reason"] else []}, None
+    import nbgrader.preprocessors  # in one thread: its modules import one another in a circle
+
     from cimlab.grading.grade_zygotes import Zygotes
 
     zygotes = Zygotes(config)
@@ -85,7 +87,7 @@ def _get_ready(config, open_ones):
     starter.start()
     import nbgrader.apps
 
-    assert nbgrader.apps
+    assert nbgrader.apps and nbgrader.preprocessors
     starter.join()
     if zygotes.refused:
         return {"refused": zygotes.refused}, None

@@ -47,6 +47,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--mutants", action="store_true", help="instead: put small faults into the model answers; who notices them?"
     )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of the wrong answers only those with these names")
     parser.epilog = (
         "Wrong answers are filed in solutions/LAB/mistakes.yaml. Exit status 1 where anything is not as intended. "
         "Manually graded points are not counted."
@@ -61,7 +62,8 @@ def run(arguments):
     started = time.monotonic()
     try:
         course = find_course()
-        results = [prove(course, lab, arguments.jobs, arguments.alone) for lab in lab_names(course, arguments.labs)]
+        labs = lab_names(course, arguments.labs)
+        results = [prove(course, lab, arguments.jobs, arguments.alone, arguments.only) for lab in labs]
     except CourseError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -73,7 +75,7 @@ def run(arguments):
     return 1 if breaches else 0
 
 
-def prove(course, lab, jobs=1, alone=False):
+def prove(course, lab, jobs=1, alone=False, only=None):
     """Grade the solution, the student version and every filed mistake of one lab; return what came out.
 
     Parameters
@@ -86,6 +88,8 @@ def prove(course, lab, jobs=1, alone=False):
         Number of processes.
     alone : bool
         Give each wrong answer a hand-in of its own.
+    only : list of str, optional
+        Names of the wrong answers to grade; all when left out.
 
     Returns
     -------
@@ -103,6 +107,8 @@ def prove(course, lab, jobs=1, alone=False):
         source, release = read_notebooks(temporary, lab), read_notebooks(temporary, lab, "labs")
         points, manual = lab_points(source)
         mistakes, breaches = read_mistakes(course / "solutions" / lab / "mistakes.yaml", source)
+        if only is not None:
+            mistakes = _choose(mistakes, only)
         breaches += tree_differences(temporary / "labs" / lab, course / "labs" / lab)
         whole = [
             {"name": SOLUTION, "points": {}},
@@ -249,6 +255,12 @@ def as_table(result):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Hand-ins
+
+
+def _choose(mistakes, only):
+    if unknown := sorted(set(only) - {mistake["name"] for mistake in mistakes}):
+        raise CourseError(f"No wrong answer is filed under the name {', '.join(map(repr, unknown))}.")
+    return [mistake for mistake in mistakes if mistake["name"] in only]
 
 
 def _hand_in(sheet, release, source):
