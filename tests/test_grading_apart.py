@@ -20,6 +20,7 @@ from cimlab.grading.apart_look import look, plain, top_names
 from cimlab.grading.apart_stands import StandIn
 from cimlab.grading.apart_talk import Talk
 from cimlab.grading.apart_values import CannotCross, pack, unpack
+from tests import notebooks as nb
 from tests import tiny_lab
 from tests.warm_kernels import printed, provisioner
 
@@ -487,3 +488,10 @@ def test_what_a_test_reads_is_the_labs_or_an_answer(lab):
             if settings.get("grade"):
                 unknown = free_names(plain(cell.source)) - known - answers
                 assert not unknown, f"{settings['grade_id']} reads {unknown}"
+
+
+@pytest.mark.parametrize("path", nb.SOLUTIONS, ids=lambda path: path.stem)
+def test_no_model_answer_looks_like_a_taken_one(path):
+    """A student who answers as the course does must not be sent to a person: the text names what may be used."""
+    release = nb.read(nb.ROOT / "labs" / path.parent.name / path.name)
+    assert look(nb.read(path), release) == []
