@@ -111,7 +111,7 @@ def scroll_through(page, shoot, pause, seen):
         shoot(page, f"{step:02d}")
         for mime in ("error", "stderr"):
             found = page.locator(f"{NOTEBOOK} [data-mime-type='application/vnd.jupyter.{mime}']").all_inner_texts()
-            seen["faults"] |= {text[:300] for text in found}
+            seen["faults"] |= {f"{text[:300]} … {text[-600:]}" for text in found if text}
         drawn = page.locator(f"{NOTEBOOK} .jp-OutputArea-output img")
         sources = "all => all.filter(i => i.naturalWidth > 100).map(i => i.src.slice(-300))"
         seen["pictures"] |= set(drawn.evaluate_all(sources))
