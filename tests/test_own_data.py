@@ -21,6 +21,16 @@ from tests.tiny_lab import LAB
 FEW = 60  # customers: half a second
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left(monkeypatch):
+    """What grading sets for a student stays set until the next one: not for the tests that come after these."""
+    monkeypatch.setattr(own_data, "_before", {})
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
