@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cimlab import load
@@ -141,6 +141,9 @@ def test_expected_purchases_are_the_published_formula_and_hold_for_many():
     at_one = expected_purchases(table, CDNOW.replace(0.793, 1.0), 39)
     beside = expected_purchases(table, CDNOW.replace(0.793, 1.0001), 39)
     assert at_one.tolist() == pytest.approx(beside.tolist(), rel=1e-3)
+    for near in (1 - 2**-53, 1 + 2**-52, 1 - 1e-12, 1 + 1e-8):
+        forecast = expected_purchases(table, CDNOW.replace(0.793, near), 39)
+        assert forecast.tolist() == pytest.approx(at_one.tolist(), rel=1e-5)
 
 
 def test_alive_sinks_with_silence():
@@ -162,6 +165,7 @@ def test_alive_sinks_with_silence():
     parameters=st.tuples(*[st.floats(0.05, 20)] * 4),
     weeks=st.floats(0.1, 200),
 )  # fmt: skip
+@example(rows=[(0, 0.0, 1.0)], parameters=(7.0, 2.0, 1 - 2**-53, 1.5), weeks=58.0)
 def test_any_customer_has_a_forecast(rows, parameters, weeks):
     table, model = customers(*rows), pd.Series(parameters, index=["r", "alpha", "a", "b"])
     alive = probability_alive(table, model)

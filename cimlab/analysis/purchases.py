@@ -195,7 +195,8 @@ def expected_purchases(summary, parameters, weeks):
     """
     x, t_x, age = _numbers(summary)
     r, alpha, a, b = (parameters[name] for name in ("r", "alpha", "a", "b"))
-    a = a + 1e-9 if a == 1 else a  # the formula divides by a - 1, its limit is finite
+    if abs(a - 1) < 1e-6:  # the formula divides by a - 1: its limit is finite, but nearer no digit of it is left
+        a = 1 + 1e-6
     z = weeks / (alpha + age + weeks)
     still_nothing = (1 - z) ** (a - 1) * _hypergeometric(a + b - 1 - r, a - 1, a + b + x - 1, z)
     expected = (a + b + x - 1) / (a - 1) * (1 - still_nothing)
