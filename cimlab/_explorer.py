@@ -2,15 +2,13 @@
 
 import base64
 import html
-import io
 from functools import partial
 
 import ipywidgets
 from IPython.display import display
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from cimlab import plots
+from cimlab.plots.style import as_png, house_style
 
 STILL = "To move the controls, open this notebook in JupyterLab and run the cell."
 LOOK = {"style": {"description_width": "130px"}, "layout": {"width": "440px"}}  # of a control with its label
@@ -82,12 +80,11 @@ class Explorer(ipywidgets.VBox):
 
     def _show(self):
         # Not pyplot's figure: no window, nothing that the notebook would show once more below the cell.
-        with rc_context():
-            plots.use_house_style()
+        with house_style():
             figure = Figure(figsize=(8, 4.5), layout="constrained")
             values = {name: control.value for name, control in self.controls.items()}
             self.sentence = self._draw(figure.subplots(), **values)
-            self.picture = _as_png(figure)
+            self.picture = as_png(figure)
         self._view.value = _PALE + self._page()
 
     def _page(self):
@@ -104,10 +101,3 @@ class Explorer(ipywidgets.VBox):
         still = f'{_STYLE}<div class="cimlab-still">{self._page()}<p><em>{STILL}</em></p></div>'
         png = base64.b64encode(self.picture).decode("ascii")
         display({"text/html": still, "image/png": png, "text/plain": f"{self.sentence} {STILL}"}, raw=True)
-
-
-def _as_png(figure):
-    """Return a figure as the bytes of a PNG, the same bytes each time."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
-    return file.getvalue()

@@ -2,6 +2,8 @@
 
 import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pandas as pd
@@ -13,6 +15,7 @@ from cimlab.capstone import add_tables, dashboard, own_base
 from cimlab.capstone import dashboard_groups as groups
 from cimlab.capstone import dashboard_pages as pages
 from cimlab.capstone import dashboard_tables as tables
+from cimlab.labs import capstone_database
 from tests import notebooks as nb
 
 DAY = pd.Timestamp("2026-06-30")
@@ -122,6 +125,14 @@ def base(tmp_path_factory):
 @pytest.fixture(scope="module")
 def read(base):
     return tables.read_base(base)
+
+
+def altered(base, path, script):
+    """Return a copy of the base on which an SQL script was run."""
+    path.write_bytes(base.read_bytes())
+    with closing(sqlite3.connect(path)) as door:
+        door.executescript(script)
+    return path
 
 
 # --- The tables ------------------------------------------------------------------------------------------------------
@@ -346,26 +357,20 @@ def test_the_first_card_is_of_somebody_who_agreed(base):
 
 
 def test_own_labels_and_segments_come_first(base, tmp_path):
-    own = tmp_path / "own.db"
-    own.write_bytes(base.read_bytes())
-    with closing(sqlite3.connect(own)) as door, door:
-        door.execute("CREATE TABLE labels (customer_id, label, weight, source)")
-        door.execute("INSERT INTO labels VALUES ('K01', 'my own <label>', 1, 's')")
-        door.execute("CREATE TABLE segments (customer_id, segment)")
-        door.execute("INSERT INTO segments SELECT customer_id, 'mine' FROM customer_file")
-    board = dashboard(own)
+    script = """
+        CREATE TABLE labels (customer_id, label, weight, source);
+        INSERT INTO labels VALUES ('K01', 'my own <label>', 1, 's');
+        CREATE TABLE segments (customer_id, segment);
+        INSERT INTO segments SELECT customer_id, 'mine' FROM customer_file;"""
+    board = dashboard(altered(base, tmp_path / "own.db", script))
     board.controls["tab"].selected_index = 3
     assert "my own &lt;label&gt;" in board._views[0].value and "Segment: <b>mine</b>" in board._views[0].value
     assert "The segment mine brings most: 100% of the revenue" in board._views[3].value
 
 
 def test_a_base_without_the_further_tables_is_shown_too(base, tmp_path):
-    small = tmp_path / "small.db"
-    small.write_bytes(base.read_bytes())
-    with closing(sqlite3.connect(small)) as door, door:
-        for name in ("transaction_lines", "consent_state", "lineage", "quality_report"):
-            door.execute(f"DROP TABLE {name}")
-    board = dashboard(small)
+    further = ("transaction_lines", "consent_state", "lineage", "quality_report")
+    board = dashboard(altered(base, tmp_path / "small.db", "".join(f"DROP TABLE {name};" for name in further)))
     for number, name in ((1, "quality_report"), (2, "consent_state")):
         board.controls["tab"].selected_index = number
         assert f"The base has no table {name} with the columns" in board._views[number].value
@@ -375,12 +380,8 @@ def test_a_base_without_the_further_tables_is_shown_too(base, tmp_path):
 
 
 def test_what_a_base_cannot_show_is_said_in_its_place(base, tmp_path):
-    odd = tmp_path / "odd.db"
-    odd.write_bytes(base.read_bytes())
-    with closing(sqlite3.connect(odd)) as door, door:
-        door.execute("CREATE TABLE segments (customer_id, segment)")
-        door.execute("INSERT INTO segments VALUES ('L1', 'of another base')")
-    board = dashboard(odd)
+    script = "CREATE TABLE segments (customer_id, segment); INSERT INTO segments VALUES ('L1', 'of another base');"
+    board = dashboard(altered(base, tmp_path / "odd.db", script))
     board.controls["tab"].selected_index = 3
     assert "This cannot be shown of this base: no customer who bought" in board._views[3].value
     board.controls["tab"].selected_index = 1
@@ -433,6 +434,13 @@ def test_the_own_base_is_found(tmp_path):
     assert own_base(tmp_path) == far
     (tmp_path / "xudong_customers.db").touch()
     assert own_base(tmp_path) == tmp_path / "xudong_customers.db"
+
+
+def test_the_own_base_is_where_part_a_leaves_it(base, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert capstone_database.receive_request(base, capstone_database.workplace()).base == own_base()
+    code = "import sys; from cimlab.capstone import own_base; own_base(); print('ipywidgets' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_the_notebook_is_short_and_holds_no_customer():

@@ -102,6 +102,17 @@ def test_the_pdf_carries_its_letters(paper):
     assert raw.count(b"/FontFile2") >= 3 and raw.count(b"/ToUnicode") >= 3
 
 
+@pytest.mark.parametrize(("title", "text", "language"), [
+    ("Whom to keep", "先挽留经常来的客户，再问一问谁已经走了。", "zh-CN"),
+    ("客户挽留", "Keep those first who come often, then ask who has gone.", "en"),
+], ids=["Chinese", "English"])  # fmt: skip
+def test_page_and_pdf_are_in_one_language(tmp_path, title, text, language):
+    """All words tell it: a reader that speaks the paper reads both files in one voice."""
+    paper = write_paper(text, {}, {}, tmp_path / "paper", title)
+    assert f'<html lang="{language}">' in paper.html.read_text("utf-8")
+    assert f"/Lang ({language})".encode() in paper.pdf.read_bytes()
+
+
 def test_a_paper_is_the_same_on_any_day(paper, tmp_path):
     again = write_paper(TEXT, NUMBERS, {"sizes": picture()}, tmp_path / "again.pdf", "客户挽留 Whom to keep", "曾国藩")
     assert again.pdf.name == "again.pdf" and again.html.name == "again.html"

@@ -24,7 +24,7 @@ def given():
 
 def test_the_base_is_told_and_a_broken_one_is_not_used(given, tmp_path):
     assert "checkpoint" in given.about
-    own = tmp_path / lab.OWN[0]
+    own = tmp_path / capstone.OWN_BASES[0]
     own.write_bytes(b"no base at all, and long enough to be looked into")
     path, about = lab.find_base(tmp_path)
     assert path != own and "it is no SQLite base" in about
@@ -40,7 +40,7 @@ def test_the_base_is_told_and_a_broken_one_is_not_used(given, tmp_path):
     own.write_bytes(path.read_bytes())
     path, about = lab.find_base(tmp_path)
     assert path == own and about == "This is your own base, xudong_customers.db."
-    live = tmp_path / lab.OWN[1]
+    live = tmp_path / capstone.OWN_BASES[1]
     live.parent.mkdir(parents=True)
     own.rename(live)
     assert lab.find_base(tmp_path) == (live, "This is your own base, base.db.")
@@ -66,6 +66,17 @@ def test_the_tool_for_labels_says_what_the_scorer_says(given):
     assert not lab.label_lifts(given.lines, labels, turned, lab.LABELS_AT, lab.TODAY)["true"].any()
 
 
+def test_what_none_of_the_others_does_is_a_lift_without_end(given):
+    later = capstone.later_behaviour(given.lines, lab.LABELS_AT, lab.buyers_at(given.lines, lab.LABELS_AT))
+    holders = later.index[later["share_pet"] > 0]
+    labels = pd.DataFrame({"customer_id": holders, "label": "likes pet goods", "seen_on": lab.LABELS_AT})
+    claims = pd.DataFrame([["likes pet goods", "share_pet", "more"]], columns=CLAIMS.columns)
+    told = lab.label_lifts(given.lines, labels, claims, lab.LABELS_AT, lab.TODAY).iloc[0]
+    report = capstone.score_labels(labels, claims, later, lab.LABELS_AT)
+    assert (told["measured"], told["lift"], told["true"]) == (len(holders), np.inf, True)
+    assert report["value"].iloc[1] == 1.0
+
+
 def test_the_target_and_the_regulars_against_a_count_by_hand(given):
     came, regular = lab.came_back(given.orders), set(lab.regulars_of(given.orders, lab.TODAY))
     days = (lab.CUTOFF - given.orders["ordered_at"].dt.normalize()).dt.days
@@ -87,6 +98,7 @@ def test_consent_is_that_of_the_base_of_part_a(given):
 def test_numbers_that_a_text_names():
     numbers = {"auc": 1, "auc_low": 2, "cost": 3}
     assert lab.named_in("{auc:.2f} {cost}", numbers) == {"auc": 1, "cost": 3}
+    assert lab.named_in("a brace stays: {{auc:.2f}}, and {cost}", numbers) == {"cost": 3}
 
 
 def says(check, names):

@@ -223,9 +223,7 @@ def strip_markup(text):
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", "", text)
-    text = re.sub(
-        r"(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|(?:mailto|javascript|data|tel):)[^\s\u3400-\u9fff，。]*", "", text
-    )
+    text = re.sub(_LINK, "", text)
     text = re.sub(r"(?i)\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|net|org|cn|io|ai|example|top|xyz)\b(?:/\S*)?", "", text)
     text = re.sub(r"(?m)^\s*(?:#+|[*>-]|\d+\.)\s+", "", text)
     text = re.sub(r"[*`~|#]|__+", "", text)

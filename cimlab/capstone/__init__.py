@@ -30,9 +30,9 @@ _HOME = {
         "limit_points",
         "sum_points",
     ],
-    "checkpoints": ["BASE_AT", "MORE_TABLES", "add_tables", "checkpoint", "is_checkpoint"],
-    "dashboard_widget": ["Dashboard", "dashboard", "own_base"],
-    "paper": ["Paper", "fill_numbers", "parse_paper", "write_paper"],
+    "checkpoints": ["BASE_AT", "MORE_TABLES", "OWN_BASES", "add_tables", "checkpoint", "is_checkpoint", "own_base"],
+    "dashboard_widget": ["Dashboard", "dashboard"],
+    "paper": ["Paper", "fill_numbers", "numbers_in", "parse_paper", "write_paper"],
     "score_database": ["owner_of_customers", "score_linkage", "score_purchases", "score_survivors"],
     "score_tables": [
         "FIELDS",

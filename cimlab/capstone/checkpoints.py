@@ -35,7 +35,12 @@ SURVIVORS = database.CUSTOMER_RULES | {"birth_date": "newest", "phone": "priorit
                                        "id_number": "newest"}  # fmt: skip
 MARK = 0x63696D6C  # stands in the head of the base's file (PRAGMA application_id)
 
+# Where a reader's own base lies: part A of the capstone leaves the second; the first is a name for a copy of one's own,
+# which no code writes.
+OWN_BASES = ("xudong_customers.db", "capstone_files/live/base.db")
+
 _EDITION = []  # the folder of the data of which the checkpoints were made
+_MADE = []  # what was made of it, to be forgotten when another one is loaded
 
 # The tables that the base has beside those of `create_database`; the words are understood by SQLite and PostgreSQL.
 MORE_TABLES = {
@@ -74,9 +79,9 @@ def checkpoint(name, folder=None):
     Parameters
     ----------
     name : str
-        "records": the records of all channels, standardised and repaired (DataFrame). "links": record_id, customer_id.
-        "customers": the customer file; "sources", "lineage", "consent", "quality": the tables above. "base": the
-        finished base (path of a SQLite file). "backup": a backup of it (path).
+        "typed": the records of all channels as typed (DataFrame). "records": the same, standardised and repaired.
+        "links": record_id, customer_id. "customers": the customer file; "sources", "lineage", "consent", "quality": the
+        tables above. "base": the finished base (path of a SQLite file). "backup": a backup of it (path).
     folder : str or pathlib.Path, optional
         Where the file of "base" or "backup" is put, as base.db or backup.db; an older one is replaced. By default a
         temporary folder, which is emptied when the program ends: then do not write into the file.
@@ -113,8 +118,8 @@ def checkpoint(name, folder=None):
         if not Path(folder).is_dir():
             raise ValueError(f"the folder {folder} does not exist: make it first, or choose another place")
         return Path(shutil.copyfile(made, Path(folder, made.name)))
-    parts = {"records": _records, "links": _links, "customers": _customers, "sources": _sources, "lineage": _lineage,
-             "consent": _consent, "quality": _quality}  # fmt: skip
+    parts = {"typed": _typed, "records": _records, "links": _links, "customers": _customers, "sources": _sources,
+             "lineage": _lineage, "consent": _consent, "quality": _quality}  # fmt: skip
     if name not in parts:
         raise ValueError(f"there is no checkpoint {name!r}; there are: {', '.join([*parts, 'base', 'backup'])}")
     return parts[name]().copy()
@@ -167,7 +172,7 @@ def _has_mark(path):
 def _same_survivors(customers):
     fields = ["birth_date", "phone", "email", "address"]
     mine = need(customers, ["customer_id", *fields], "customer file").drop_duplicates("customer_id")
-    ours, usual = (frame.set_index("customer_id")[fields] for frame in (_customers(), _merge(None)[0]))
+    ours, usual = (frame.set_index("customer_id")[fields] for frame in (_customers(), _usual()))
     mine = mine.set_index("customer_id")[fields].reindex(ours.index)
     ours, usual, mine = (frame.astype("str").fillna("") for frame in (ours, usual.reindex(ours.index), mine))
     telling = (ours != usual).to_numpy()
@@ -183,23 +188,29 @@ def _look_at_edition():
     """Forget what was made of another edition than the one that is loaded now."""
     if (now := [cimlab.locate("members").parent]) != _EDITION:
         _EDITION[:] = now
-        for made in (_typed, _records, _links, _merged, _sources, _consent, _quality, _make_base):
+        for made in _MADE:
             made.cache_clear()
 
 
-@cache
+def _once(make):
+    """Make a part once for an edition."""
+    _MADE.append(cache(make))
+    return _MADE[-1]
+
+
+@_once
 def _typed():
     return database.extract_records(*(cimlab.load(name) for name in ("members", "web_accounts", "calls")))
 
 
-@cache
+@_once
 def _records():
     mended, _ = database.repair_typed(_typed(), on=TODAY)
     clean, _ = database.repair_values(database.standardise_records(mended), on=TODAY)
     return database.repair_missing(clean)[0]
 
 
-@cache
+@_once
 def _links():
     records = _records()
     digest = records["record_id"].map(lambda record: hashlib.sha256(record.encode()).digest()[0] % LEFT_ALONE)
@@ -207,9 +218,15 @@ def _links():
     return database.cluster_pairs(records, pairs, database.find_conflicts(records, pairs))
 
 
-@cache
+@_once
 def _merged():
     return _merge(SURVIVORS)
+
+
+@_once
+def _usual():
+    """Make the customer file by the usual rules, which is nobody's checkpoint."""
+    return _merge(None)[0]
 
 
 def _merge(rules):
@@ -228,13 +245,13 @@ def _lineage():
     return _merged()[1]
 
 
-@cache
+@_once
 def _sources():
     known = _links()[_links()["customer_id"].isin(_customers()["customer_id"])]
     return known.merge(_records()[["record_id", "source"]], on="record_id")[["record_id", "source", "customer_id"]]
 
 
-@cache
+@_once
 def _consent():
     owner, ledger = _sources().set_index("record_id")["customer_id"], cimlab.load("consents")
     state = consent_state(ledger, BASE_AT, owner.index)
@@ -244,7 +261,7 @@ def _consent():
     return rows[["customer_id", "purpose", "state"]]
 
 
-@cache
+@_once
 def _quality():
     from cimlab.capstone.score_tables import quality_figures
 
@@ -252,7 +269,7 @@ def _quality():
     return pd.concat(stages, ignore_index=True)
 
 
-@cache
+@_once
 def _make_base():
     """Make the base and its backup in a temporary folder, once in a process, and return the path of the base."""
     folder = Path(tempfile.mkdtemp(prefix="cimlab-checkpoint-"))
@@ -269,6 +286,23 @@ def _make_base():
         connection.exec_driver_sql(f"PRAGMA application_id = {MARK}")
     database.back_up(engine, folder / "backup.db")
     return folder / "base.db"
+
+
+def own_base(folder="."):
+    """Return the path of the base that the reader has made, or None.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        Looked into, and then its folder labs/capstone, for the files of `OWN_BASES`.
+
+    Examples
+    --------
+    >>> own_base("nowhere") is None
+    True
+    """
+    places = [Path(place, name) for place in (folder, Path(folder, "labs", "capstone")) for name in OWN_BASES]
+    return next((place for place in places if place.is_file()), None)
 
 
 def add_tables(engine, **frames):

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from cimlab.capstone.dashboard_tables import STATES, last_day, last_year
+from cimlab.analysis.columns import after
+from cimlab.capstone.dashboard_tables import given, last_day, last_year
+from cimlab.collection.consent import STATES
 
 DIMENSIONS = ["completeness", "validity", "uniqueness"]
 UNIQUE = ["phone", "email", "id_number"]  # two customers may well share a name, a city, or a house
@@ -59,7 +61,7 @@ def consent_shares(tables):
         One row per purpose; columns given, withdrawn, never given: shares of all customers, 0 to 1.
     """
     states = tables["consent_state"]
-    counts = pd.crosstab(states["purpose"], states["state"]).reindex(columns=STATES, fill_value=0)
+    counts = pd.crosstab(states["purpose"], states["state"]).reindex(columns=list(STATES), fill_value=0)
     return counts.div(counts.sum(axis="columns"), axis="index").rename_axis(columns=None)
 
 
@@ -74,7 +76,7 @@ def consent_by_channel(tables, purpose):
     states = tables["consent_state"]
     known = tables["customer_source"][["customer_id", "source"]].drop_duplicates()
     known = known.merge(states[states["purpose"] == purpose], on="customer_id")
-    counts = pd.crosstab(known["source"], known["state"]).reindex(columns=STATES, fill_value=0)
+    counts = pd.crosstab(known["source"], known["state"]).reindex(columns=list(STATES), fill_value=0)
     counts = counts.reindex([name for name in ("till", "web", "call") if name in counts.index])
     return counts.div(counts.sum(axis="columns"), axis="index").rename_axis(index="channel", columns=None)
 
@@ -95,14 +97,12 @@ def reach(rows, tables, purpose):
         way (phone, email, address, none of them), may (customers with consent), active (of these, bought in 12 months),
         may_not (customers without consent).
     """
-    states = tables["consent_state"]
-    given = set(states.loc[(states["purpose"] == purpose) & (states["state"] == "given"), "customer_id"])
     active = set(last_year(tables)["customer_id"].dropna())
     ways = [way for way in ("phone", "email", "address") if way in rows]
     has = {way: rows[way].notna() for way in ways}
     has["none of them"] = ~rows[ways].notna().any(axis="columns")
     has["all customers"] = pd.Series(True, index=rows.index)
-    may, lately = rows["customer_id"].isin(given), rows["customer_id"].isin(active)
+    may, lately = rows["customer_id"].isin(given(tables, purpose)), rows["customer_id"].isin(active)
     return pd.DataFrame(
         {
             "way": list(has),
@@ -122,7 +122,7 @@ def behaviour(tables, days=730):
         customer_id, frequency (purchases in a year), monetary (CNY in a year), basket (CNY a purchase), on_offer (share
         of the spend, 0 to 1; blank without the table transaction_lines), share_web (share of the purchases).
     """
-    end = last_day(tables) + pd.Timedelta(days=1)
+    end = after(last_day(tables))
     bought = tables["transactions"].dropna(subset="customer_id")
     bought = bought[bought["ordered_at"] >= end - pd.Timedelta(days=days)]
     who = bought.groupby("customer_id")

@@ -2,13 +2,13 @@
 
 import base64
 import html
-import io
-from functools import wraps
 
 import numpy as np
 import pandas as pd
 
 from cimlab.capstone.dashboard_groups import DIMENSIONS
+from cimlab.plots.style import HATCHES, PALETTE, as_png, house_style
+from cimlab.profiles.words import CHANNELS as CHINESE
 
 STYLE = """<style>
 /* The pictures are white: so is the board, also where JupyterLab is dark. */
@@ -41,7 +41,7 @@ STYLE = """<style>
 .cimlab-board .sides { display: flex; flex-wrap: wrap; gap: 4px 22px; align-items: flex-start; }
 .cimlab-board .sides > div + div { flex: 1 1 330px; max-width: 440px; }
 </style>"""
-CHANNELS = {"till": "till 门店", "web": "web 网店", "call": "call 热线"}
+CHANNELS = {name: f"{name} {chinese}" for name, chinese in CHINESE.items()}
 _FIELDS = {
     "name": "name 姓名", "name_pinyin": "pinyin 拼音", "gender": "gender 性别", "birth_date": "birth date 出生日期",
     "phone": "phone 电话", "email": "e-mail 邮箱", "id_number": "identity number 身份证号", "city": "city 城市",
@@ -54,22 +54,6 @@ _INDICATORS = {
     "share_web": ("bought online", "{:.0%}"),
 }
 _PURPOSES = {"marketing": "marketing 营销", "profiling": "profiling 画像", "sharing": "sharing 共享"}
-
-
-def _in_house_style(draw):
-    """Let a function draw in the house style, and leave the style of the notebook as it is."""
-
-    @wraps(draw)
-    def styled(*values):
-        from matplotlib import rc_context
-
-        from cimlab import plots
-
-        with rc_context():
-            plots.use_house_style()
-            return draw(*values)
-
-    return styled
 
 
 def tiles(figures):
@@ -174,7 +158,7 @@ def _consent(consent):
     )
 
 
-@_in_house_style
+@house_style()
 def months_picture(months):
     """Draw what a customer spent by month, in parts for the channels.
 
@@ -184,11 +168,9 @@ def months_picture(months):
     >>> months_picture(pd.DataFrame({"web": [0.0, 20.0]}, index=index))[:48]
     '<img alt="spent by month: 2026-06 20 CNY" style='
     """
-    from cimlab.plots.style import HATCHES, PALETTE
-
     figure, ax = _axes(4.5, 2.4)
     start = np.zeros(len(months))
-    for number, channel in enumerate(name for name in ("till", "web", "call") if name in months):
+    for number, channel in enumerate(name for name in CHANNELS if name in months):
         look = {"color": PALETTE[number], "hatch": HATCHES[number], "edgecolor": "white", "linewidth": 0.4}
         ax.bar(range(len(months)), months[channel], bottom=start, label=CHANNELS[channel], width=0.8, **look)
         start = start + months[channel].to_numpy()
@@ -220,12 +202,10 @@ def _say_change(change):
     return said
 
 
-@_in_house_style
+@house_style()
 def quality_picture(change, words=""):
     """Draw the shares before and after, a panel for each dimension."""
     from matplotlib import ticker
-
-    from cimlab.plots.style import PALETTE
 
     shown = [name for name in DIMENSIONS if (change["dimension"] == name).any()]
     figure, axes = _axes(10.6, 3.7, len(shown))
@@ -275,12 +255,10 @@ def consent_page(purpose, shares, channels, ways):
     return f"{page}<h4>How they can be reached</h4>{grid(told, numbers)}"
 
 
-@_in_house_style
+@house_style()
 def shares_picture(tables, words=""):
     """Draw shares that make up a whole: a bar each row, a panel each table."""
     from matplotlib import ticker
-
-    from cimlab.plots.style import PALETTE
 
     figure, axes = _axes(10.6, 2.6, len(tables))
     looks = [("#009E73", ""), (PALETTE[1], "//"), ("#CCCCCC", "..")]
@@ -324,12 +302,10 @@ def segment_page(told, view):
     )
 
 
-@_in_house_style
+@house_style()
 def sizes_picture(told, words=""):
     """Draw the share of customers and of revenue of each segment, side by side."""
     from matplotlib import ticker
-
-    from cimlab.plots.style import PALETTE
 
     figure, ax = _axes(8.6, 0.9 + 0.5 * len(told))
     for shift, column, label, look in (
@@ -347,11 +323,9 @@ def sizes_picture(told, words=""):
     return _image(figure, words)
 
 
-@_in_house_style
+@house_style()
 def profile_picture(told, words=""):
     """Draw what the segments do: a panel for each indicator, in its own unit."""
-    from cimlab.plots.style import PALETTE
-
     means = told[list(_INDICATORS)].dropna(axis="columns", how="all")
     if means.shape[1] == 0:
         return "<p>Each segment has fewer than 10 customers: no means are shown.</p>"
@@ -370,19 +344,17 @@ def profile_picture(told, words=""):
     return _image(figure, words)
 
 
-def _axes(width, height, count=1, polar=False):
+def _axes(width, height, count=1):
     """Return a figure, apart from those of a notebook, and its axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    return figure, figure.subplots(1, count, subplot_kw={"projection": "polar"} if polar else None)
+    return figure, figure.subplots(1, count)
 
 
 def _image(figure, words):
     """Return a figure as HTML, with words for those who do not see it."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
-    data, wide = base64.b64encode(file.getvalue()).decode("ascii"), round(figure.get_figwidth() * 96)
+    data, wide = base64.b64encode(as_png(figure)).decode("ascii"), round(figure.get_figwidth() * 96)
     return f'<img alt="{_safe(words)}" style="width: {wide}px" src="data:image/png;base64,{data}">'
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cimlab._sqlite import open_read_only, quote
+from cimlab.analysis.columns import after
 
 # Table → the columns that the dashboard reads. Without one of the first three there is no dashboard.
 TABLES = {
@@ -25,7 +26,6 @@ TABLES = {
 }
 NEEDED = ["customer_file", "customer_source", "transactions"]
 FIELDS = ["name", "name_pinyin", "gender", "birth_date", "phone", "email", "id_number", "city", "address", "tier"]
-STATES = ["given", "withdrawn", "never given"]
 
 _OPEN = dict.fromkeys(["customer_id", "gender", "city", "tier", "updated_on"], "read")
 # A manager decides on groups, and needs no number to call; service finds the caller and sends the goods.
@@ -155,9 +155,8 @@ def last_year(tables):
     >>> last_year({"transactions": pd.DataFrame({"ordered_at": days})})["ordered_at"].dt.day.tolist()
     [1, 30]
     """
-    end = last_day(tables) + pd.Timedelta(days=1)
     bought = tables["transactions"]
-    return bought[bought["ordered_at"] >= end - pd.DateOffset(years=1)]
+    return bought[bought["ordered_at"] >= after(last_day(tables)) - pd.DateOffset(years=1)]
 
 
 def head_figures(tables):

@@ -14,7 +14,6 @@ from cimlab.capstone import dashboard_groups as groups
 from cimlab.capstone import dashboard_pages as pages
 from cimlab.capstone import dashboard_tables as tables
 
-OWN_BASES = ("xudong_customers.db", "capstone_files/live/base.db")  # where part A of the capstone leaves its base
 STILL = "To search, and to see more than these figures, run this notebook in JupyterLab, or give the command "
 TABS = ["Customer 客户统一视图", "Quality 数据质量", "Consent 同意", "Segments 分群"]
 # The picture that stands still gives way where the live one is on the page (as in `cimlab.widgets`).
@@ -23,24 +22,6 @@ _GIVE_WAY = """<style>
 .jp-OutputArea-child:has(+ .jp-OutputArea-child .cimlab-still):not(:has(.cimlab-live)) {display: none}
 .cimlab-busy {opacity: 0.4}
 </style>"""
-
-
-def own_base(folder="."):
-    """Return the path of the base that the reader has made, or None.
-
-    Parameters
-    ----------
-    folder : str or pathlib.Path
-        Looked into, and then its folder labs/capstone, for xudong_customers.db and for capstone_files/live/base.db,
-        where part A of the capstone leaves its base.
-
-    Examples
-    --------
-    >>> own_base("nowhere") is None
-    True
-    """
-    places = [Path(place, name) for place in (folder, Path(folder, "labs", "capstone")) for name in OWN_BASES]
-    return next((place for place in places if place.is_file()), None)
 
 
 def dashboard(base, products=None, roles=("manager", "service")):
@@ -144,9 +125,9 @@ class Dashboard(ipywidgets.VBox):
             self.controls[name].observe(lambda _, move=move: move(), names="value")
         self.controls["tab"].observe(lambda change: self._open_tab(change["new"]), names="selected_index")
 
-    def _see(self):
-        """Return the customer file as the chosen role sees it."""
-        role = self.controls["role"].value
+    def _see(self, role=None):
+        """Return the customer file as a role sees it, by default the chosen one."""
+        role = role or self.controls["role"].value
         if role not in self._rows:
             self._rows[role] = tables.read_as(self._base, role, self._day)
         return self._rows[role]
@@ -180,10 +161,14 @@ class Dashboard(ipywidgets.VBox):
         year = year[year["customer_id"].isin(agreed)] if agreed else year
         spent = year.dropna(subset="customer_id").groupby("customer_id")["amount"].sum().sort_values(ascending=False)
         first = spent.index[0] if len(spent) else self._see()["customer_id"].iloc[0]
-        customer = self.controls["customer"]
-        if first not in [value for _, value in customer.options]:
-            customer.options = [(self._name(first), first), *customer.options]
+        self._offer(first)
         return first
+
+    def _offer(self, customer_id):
+        """Put a customer at the head of the list who is not in it."""
+        customer = self.controls["customer"]
+        if customer_id not in [value for _, value in customer.options]:
+            customer.options = [(self._name(customer_id), customer_id), *customer.options]
 
     def _name(self, customer_id):
         row = self._see().set_index("customer_id").loc[customer_id]
@@ -214,8 +199,7 @@ class Dashboard(ipywidgets.VBox):
         customer = self.controls["customer"]
         if shown and customer.value != shown:  # the card stays, though the search may not find it any more
             with self._quietly():
-                if shown not in [value for _, value in customer.options]:
-                    customer.options = [(self._name(shown), shown), *customer.options]
+                self._offer(shown)
                 customer.value = shown
         self._show_customer()
 
@@ -272,9 +256,8 @@ class Dashboard(ipywidgets.VBox):
         purpose = self.controls["purpose"].value
         if purpose is None:
             return _lacking("consent_state", tables.TABLES["consent_state"])
-        rows = tables.read_as(self._base, "manager", self._day)
         channels = groups.consent_by_channel(self._tables, purpose)
-        ways = groups.reach(rows, self._tables, purpose)
+        ways = groups.reach(self._see("manager"), self._tables, purpose)
         return pages.consent_page(purpose, groups.consent_shares(self._tables), channels, ways)
 
     def _groups(self):

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from cimlab._whole import whole_file
 from cimlab.capstone.paper_letters import NO_SHAPE, is_wide, plain_letters
+from cimlab.plots.style import as_png
 
 _INLINE = {"text", "strong", "emphasis", "codespan", "link", "image", "softbreak", "linebreak", "inline_html"}
 PAGES = 2  # as many as a manager reads
@@ -81,7 +82,10 @@ def write_paper(text, numbers, figures, path, title, author=""):
     place = _place(path)
     blocks = parse_paper(fill_numbers(text, numbers), figures)
     notes = _unused(text, numbers, figures)
-    pictures = {name: _as_png(figure) for name, figure in figures.items()}
+    pictures = {
+        name: (as_png(figure, dpi=170, facecolor="white"), *figure.get_size_inches())
+        for name, figure in figures.items()
+    }
     title, author = plain_letters(title), plain_letters(author)
     page = page_html(blocks, pictures, title, author)
     pdf, pages, missing = page_pdf(blocks, pictures, title, author)
@@ -168,8 +172,33 @@ def _written(name, value, form, change):
         raise ValueError(f"{name!r} is {value!r}, which cannot be written as {form!r}: {error}") from error
 
 
+def numbers_in(text):
+    """Return the names of the numbers that the text of a paper asks for.
+
+    Parameters
+    ----------
+    text : str
+        As for `write_paper`.
+
+    Returns
+    -------
+    set of str
+
+    Raises
+    ------
+    ValueError
+        A brace has no partner, or holds no name.
+
+    Examples
+    --------
+    >>> sorted(numbers_in("{share:.0%} of {customers:,}, and no {{number}}"))
+    ['customers', 'share']
+    """
+    return {name for _, name, _, _ in _placeholders(text) if name is not None}
+
+
 def _unused(text, numbers, figures):
-    used = {name for _, name, _, _ in _placeholders(text)}
+    used = numbers_in(text)
     shown = {unquote(name) for name in re.findall(r"\]\(<?figure:([^\s)>]+)", text)}
     notes = [f"The number {name!r} is given, and the text does not use it." for name in numbers if name not in used]
     return notes + [
@@ -307,6 +336,17 @@ def table_rows(block):
     return [head["children"], *(row["children"] for body in bodies for row in body["children"])]
 
 
+def level_of(heading):
+    """Return 2 or 3: the title of the paper is the only heading of level 1.
+
+    Examples
+    --------
+    >>> [level_of(block) for block in parse_paper("# a\\n## b\\n#### c")]
+    [2, 2, 3]
+    """
+    return 2 if heading["attrs"]["level"] <= 2 else 3
+
+
 def words_of(blocks):
     """Return all words of some blocks, without their marks.
 
@@ -355,12 +395,3 @@ def _write_both(paths, page, pdf):
         raise PermissionError(
             f"{paths[0].name} and {paths[1].name} cannot be written: close the program that shows one of them ({error})"
         ) from error
-
-
-def _as_png(figure):
-    """Return a figure as (bytes of a PNG, width, height in inches)."""
-    import io
-
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=170, metadata={"Software": None}, facecolor="white")
-    return file.getvalue(), *figure.get_size_inches()

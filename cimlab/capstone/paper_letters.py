@@ -45,6 +45,17 @@ def is_wide(letter):
     return bool(letter) and unicodedata.east_asian_width(letter) in "WF"
 
 
+def language_of(words):
+    """Tell which language a paper is in, "zh-CN" or "en", by most of its letters.
+
+    Examples
+    --------
+    >>> language_of("客户 CRM 挽留"), language_of("Whom to keep (客户)")
+    ('zh-CN', 'en')
+    """
+    return "zh-CN" if sum(map(is_wide, words)) > sum(letter.isalpha() for letter in words) / 2 else "en"
+
+
 def make_letters(text, faces=("regular",)):
     """Draw the letters of a text as TrueType fonts.
 

@@ -3,8 +3,8 @@
 import base64
 import html
 
-from cimlab.capstone.paper import inline_text, table_rows, words_of
-from cimlab.capstone.paper_letters import is_wide
+from cimlab.capstone.paper import inline_text, level_of, table_rows, words_of
+from cimlab.capstone.paper_letters import language_of
 
 _HTML = {
     "strong": ("<strong>", "</strong>"),
@@ -58,9 +58,8 @@ def page_html(blocks, pictures, title, author=""):
     body = "\n".join(_block_html(block, pictures) for block in blocks)
     told = f'<p class="author">{html.escape(author)}</p>' if author else '<p class="author"></p>'
     words = f"{title} {author} {words_of(blocks)} •"
-    wide, letters = sum(map(is_wide, words)), sum(letter.isalpha() for letter in words)
     return (
-        f'<!DOCTYPE html>\n<html lang="{"zh-CN" if wide > letters / 2 else "en"}">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html lang="{language_of(words)}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>\n{font_face(words)}\n{_STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n<h1>{html.escape(title)}</h1>\n{told}\n{body}\n</main>\n</body>\n</html>\n"
@@ -73,7 +72,7 @@ def _block_html(block, pictures):
         text = inline_text(inside, _HTML)
         return f"<p>{text}</p>" if kind == "paragraph" else text
     if kind == "heading":
-        level = _level(block)
+        level = level_of(block)
         return f"<h{level}>{inline_text(inside, _HTML)}</h{level}>"
     if kind == "list":
         name = "ol" if block["attrs"].get("ordered") else "ul"
@@ -97,11 +96,6 @@ def _block_html(block, pictures):
     if kind == "thematic_break":
         return "<hr>"
     return f"<pre>{html.escape(block['raw'].rstrip())}</pre>" if block.get("raw") else ""
-
-
-def _level(heading):
-    """Return 2 or 3: the title of the paper is the only heading of level 1."""
-    return 2 if heading["attrs"]["level"] <= 2 else 3
 
 
 def _cell_html(cell):

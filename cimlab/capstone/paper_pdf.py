@@ -3,8 +3,8 @@
 import html
 import io
 
-from cimlab.capstone.paper import inline_text, table_rows, words_of
-from cimlab.capstone.paper_letters import is_wide, make_letters
+from cimlab.capstone.paper import inline_text, level_of, table_rows, words_of
+from cimlab.capstone.paper_letters import is_wide, language_of, make_letters
 
 _FONT = "cimlab-paper"
 _TAGS = {
@@ -88,7 +88,7 @@ def _build(blocks, pictures, title, author, of):
     stream = io.BytesIO()
     file = SimpleDocTemplate(
         stream, pagesize=A4, leftMargin=_MARGIN, rightMargin=_MARGIN, topMargin=_TOP, bottomMargin=_TOP, title=title,
-        author=author, creator="cimlab", lang="zh-CN" if _is_chinese(title) else "en", invariant=1,
+        author=author, creator="cimlab", lang=language_of(f"{title} {author} {words_of(blocks)}"), invariant=1,
     )  # fmt: skip
     file.leftMargin, file.rightMargin = file.leftMargin - 6, file.rightMargin - 6  # a frame has 6 points of its own
 
@@ -98,10 +98,6 @@ def _build(blocks, pictures, title, author, of):
 
     file.build(_story(blocks, pictures, title, author), onFirstPage=foot, onLaterPages=foot)
     return stream.getvalue(), file.page
-
-
-def _is_chinese(words):
-    return sum(map(is_wide, words)) > sum(letter.isalpha() for letter in words) / 2
 
 
 def _story(blocks, pictures, title, author):
@@ -123,7 +119,7 @@ def _flow(block, pictures, kind="paragraph"):
     if name in ("paragraph", "block_text"):
         return [_paragraph(inline_text(inside, _TAGS), kind)]
     if name == "heading":
-        return [_paragraph(inline_text(inside, _TAGS), f"heading{2 if block['attrs']['level'] <= 2 else 3}")]
+        return [_paragraph(inline_text(inside, _TAGS), f"heading{level_of(block)}")]
     if name == "list":
         return [_list(block, pictures)]
     if name == "table":

@@ -120,18 +120,56 @@ def _score_lift(labels, claims, later, cutoff, telling):
 
 def _lift(label, holders, claims, later):
     """Return how a label fares, in words, and whether its claim is true."""
-    if label not in claims.index or claims.loc[label, "outcome"] not in later:
+    measured = measure_claim(label, holders, claims, later)
+    if measured is None:
         return "claims nothing that can be measured", False
+    number, lift, enough, true = measured
+    if not enough:
+        return f"{number} customers can be measured", False
+    return f"{claims.loc[label, 'outcome']} {lift:.2f} times that of the others", true
+
+
+def measure_claim(label, holders, claims, later):
+    """Hold the claim of a label against what came later.
+
+    Parameters
+    ----------
+    label : str
+    holders : iterable of str
+        The customer_id of those who have it.
+    claims : pandas.DataFrame
+        outcome, direction, by label.
+    later : pandas.DataFrame
+        As `later_behaviour` returns it.
+
+    Returns
+    -------
+    tuple of (int, float, bool, bool) or None
+        Holders who can be measured; their mean of the outcome over that of the others (infinite where the others have
+        none of it); whether both are enough; whether the claim is true, as `score_labels` says it. None if the label
+        claims nothing that `later` measures.
+
+    Examples
+    --------
+    >>> later = pd.DataFrame({"orders": [6.0, 7.0] * 10 + [2.0, 3.0] * 10}, index=range(40))
+    >>> claims = pd.DataFrame({"outcome": ["orders"], "direction": ["more"]}, index=["comes often"])
+    >>> measure_claim("comes often", range(20), claims, later)
+    (20, 2.6, True, True)
+    >>> measure_claim("comes often", range(3), claims, later)[2:]
+    (False, False)
+    """
+    if label not in claims.index or claims.loc[label, "outcome"] not in later:
+        return None
     outcome, direction = claims.loc[label, ["outcome", "direction"]]
     values = later[outcome].dropna()
     has = values.index.isin(list(holders))
     some, rest = values[has], values[~has]
-    if len(some) < LEAST_HOLDERS or len(rest) < LEAST_HOLDERS:
-        return f"{len(some)} customers can be measured", False
-    lift = some.mean() / rest.mean() if rest.mean() else np.inf
+    lift = float(some.mean() / rest.mean()) if rest.mean() else np.inf
+    if min(len(some), len(rest)) < LEAST_HOLDERS:
+        return len(some), lift, False, False
     far = abs(some.mean() - rest.mean()) > 2 * np.sqrt(some.var() / len(some) + rest.var() / len(rest))
     held = lift >= LEAST_LIFT if direction == "more" else lift <= 1 / LEAST_LIFT
-    return f"{outcome} {lift:.2f} times that of the others", bool(held and far)
+    return len(some), lift, True, bool(held and far)
 
 
 def score_segments(segments, customers, sources, entity_map, traits):

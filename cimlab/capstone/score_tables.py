@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cimlab._sqlite import open_read_only
+from cimlab._sqlite import open_read_only, table_columns
 from cimlab.analysis.columns import need
 from cimlab.capstone.bands import judge
 from cimlab.capstone.score_database import one_way
@@ -284,12 +284,8 @@ def score_dictionary(dictionary, base, least):
     """
     if not Path(base).is_file():
         return judge("dictionary", _NAN, f"There is no base {Path(base).name}.")
-    sql = (
-        "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c "
-        "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
-    )
     with closing(open_read_only(base)) as door:
-        there = door.execute(sql).fetchall()
+        there = [(table, column) for table, columns in table_columns(door).items() for column in columns]
     rows = need(dictionary, ["table", "column", "meaning", "personal_data"], "dictionary")
     rows = {(row.table, row.column): row for row in rows.drop_duplicates(["table", "column"]).itertuples(index=False)}
     faults = {}

@@ -7,6 +7,7 @@ act means that consent was never given.
 import pandas as pd
 
 PURPOSES = ("marketing", "profiling", "sharing")
+STATES = ("given", "withdrawn", "never given")
 
 
 def consent_state(consents, at, records=None, purposes=PURPOSES):
@@ -150,7 +151,7 @@ def contact_report(checked):
     CA01            4      2          1            1            0.5
     """
     counts = pd.crosstab(checked["campaign_id"], checked["state"])
-    counts = counts.reindex(columns=["given", "withdrawn", "never given"], fill_value=0)
+    counts = counts.reindex(columns=list(STATES), fill_value=0)
     counts = counts.set_axis(["given", "withdrawn", "never_given"], axis=1)
     counts.insert(0, "sent", counts.sum(axis=1))
     return counts.assign(share_without=1 - counts["given"] / counts["sent"])

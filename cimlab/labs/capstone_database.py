@@ -22,14 +22,12 @@ import pandas as pd
 
 import cimlab
 from cimlab import capstone, checks, database, security
-from cimlab._sqlite import open_read_only, quote
+from cimlab._sqlite import open_read_only, quote, table_columns
+from cimlab.collection.consent import PURPOSES, STATES
+from cimlab.database.schema import CHANNELS
 
 FIELDS = capstone.FIELDS
-PURPOSES = ["marketing", "profiling", "sharing"]
-STATES = ["given", "withdrawn", "never given"]
-CHANNELS = ["till", "web", "call"]
 DATABASES = ["sqlite", "postgres"]
-NAMED = "give it back under the name that the task asks for"
 
 # What each table of the base has at least; more tables and columns are welcome.
 TABLES = {
@@ -135,10 +133,10 @@ def fill_server(build, base, kind):
     >>> fill_server(None, capstone.checkpoint("base"), "sqlite")
     'The base stands in SQLite: base.db.'
     """
-    if not base.is_file() and kind in DATABASES:
-        return "There is no base yet: `build` made no file."
     if kind not in DATABASES:
         return f"DATABASE is {kind!r}; it can be {' or '.join(map(repr, DATABASES))}. The base stands in SQLite."
+    if not base.is_file():
+        return "There is no base yet: `build` made no file."
     if kind == "sqlite":
         return f"The base stands in SQLite: {base.name}."
     if reason := security.missing_postgres():
@@ -228,8 +226,15 @@ def read_tables(base):
     if not Path(base).is_file():
         return {}
     with closing(open_read_only(base)) as door:
-        names = [row[0] for row in door.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        return {name: pd.read_sql(f"SELECT * FROM {quote(name)}", door) for name in names if name[:7] != "sqlite_"}
+        return {name: pd.read_sql(f"SELECT * FROM {quote(name)}", door) for name in table_columns(door)}
+
+
+def _columns(base):
+    """Return the columns of each table of a SQLite base; empty if there is no such file."""
+    if not Path(base).is_file():
+        return {}
+    with closing(open_read_only(base)) as door:
+        return table_columns(door)
 
 
 def receive_request(base, folder):
@@ -264,14 +269,13 @@ def receive_request(base, folder):
     if Path(base).is_file():
         for copy in (request.base, request.backup):
             shutil.copyfile(base, copy)
-    letters = _letters(base, request)
+    letters = _letters(read_tables(base), request)
     request.extract.write_text(json.dumps(letters, ensure_ascii=False, indent=1), encoding="utf-8")
     return request
 
 
-def _letters(base, request):
+def _letters(tables, request):
     """Return what the letter shop got: whoever allows marketing, the person, and a note at somebody else's address."""
-    tables = read_tables(base)
     if not {"customer_file", "customer_source", "consent_state"} <= set(tables):
         return []
     file, sources, state = (tables[name] for name in ("customer_file", "customer_source", "consent_state"))
@@ -533,9 +537,9 @@ def check_base(names):
 def check_dictionary(names):
     """Question A7: each column of the base is there."""
     dictionary = _table(names, "dictionary", ["table", "column", "meaning", "personal_data"], key=["table", "column"])
-    tables = read_tables(checks.answer(names, "base"))
+    tables = _columns(checks.answer(names, "base"))
     checks.require(bool(tables), "There is no base yet: answer question A6 first.")
-    there = {(name, column) for name, table in tables.items() for column in table}
+    there = {(name, column) for name, columns in tables.items() for column in columns}
     absent = sorted(there - set(zip(dictionary["table"], dictionary["column"], strict=True)))
     checks.require(
         not absent,
@@ -555,7 +559,7 @@ def check_doors(names):
                 Path(given).is_file(), f"`doors[{role!r}]` names {Path(given).name}, but there is no such file."
             )
             checks.require(
-                len(read_tables(given)) > 0, f"{Path(given).name}, which the role {role!r} gets, holds no table."
+                len(_columns(given)) > 0, f"{Path(given).name}, which the role {role!r} gets, holds no table."
             )
         else:
             checks.require(
@@ -588,18 +592,15 @@ def check_erasure(names):
 
 def check_backup(names):
     """Question A10: a backup beside the base, and a count of each table."""
-    request, backup = checks.answer(names, "request"), Path(checks.answer(names, "backup", (str, *_PATHS)))
+    request, backup = checks.answer(names, "request"), Path(checks.answer(names, "backup", (str, type(Path()))))
     checks.require(backup.is_file(), f"`backup` names {backup.name}, but there is no such file.")
     checks.require(
         backup.resolve() != Path(request.base).resolve(),
         "`backup` is the base itself: a copy in another file is asked for.",
     )
     proof = _table(names, "proof", ["table", "rows"], key="table")
-    absent = sorted(set(read_tables(request.base)) - set(proof["table"]))
+    absent = sorted(set(_columns(request.base)) - set(proof["table"]))
     checks.require(not absent, f"`proof` counts no rows of {', '.join(absent[:3])}: one row for *each* table.")
-
-
-_PATHS = tuple({type(Path())})
 
 
 def _table(names, name, columns, key=None):
@@ -618,12 +619,6 @@ def _kind(values):
 
 
 # ---------------------------------------------------------------------------------- what the hidden tests read and say
-@cache
-def _given(folder):
-    raw = database.extract_records(*(cimlab.load(name) for name in ("members", "web_accounts", "calls")))
-    return raw, database.standardise_records(raw)
-
-
 def typed():
     """Return the records of the three channels as typed.
 
@@ -632,7 +627,12 @@ def typed():
     >>> typed()["source"].unique().tolist()
     ['till', 'web', 'call']
     """
-    return _given(cimlab.locate("members"))[0]
+    return capstone.checkpoint("typed")
+
+
+@cache
+def _standardised(folder):
+    return database.standardise_records(typed())
 
 
 @cache
@@ -674,7 +674,7 @@ def versions(repairs=None):
     >>> len(versions()) == 2 * len(typed())
     True
     """
-    raw, plain = _given(cimlab.locate("members"))
+    raw, plain = typed(), _standardised(cimlab.locate("members"))
     columns = ["record_id", *FIELDS]
     both = pd.concat([plain[columns], capstone.checkpoint("records")[columns]], ignore_index=True)
     both["birth_date"] = both["birth_date"].dt.strftime("%Y-%m-%d").astype("str")
@@ -745,7 +745,7 @@ def erasure_places(request, base, doors):
     """
     before, after = read_tables(base), read_tables(request.base)
     keys = ("customer_id", "record_id")
-    before["extract"] = pd.DataFrame(_letters(base, request), columns=["customer_id", "name", "phone", "address",
+    before["extract"] = pd.DataFrame(_letters(before, request), columns=["customer_id", "name", "phone", "address",
                                                                        "city", "note"])  # fmt: skip
     try:
         after["extract"] = pd.DataFrame(json.loads(request.extract.read_text(encoding="utf-8")))
@@ -783,7 +783,7 @@ def person_of(record_id, sources):
     owner = capstone.owner_of_customers(sources, people)
     customers = {*owner.index[owner == person], *sources.loc[sources["record_id"] == record_id, "customer_id"]}
     records = people.loc[people["person_id"] == person, "record_id"].tolist()
-    known = capstone.known_by(person, truth("persons"), _given(cimlab.locate("members"))[1], people)
+    known = capstone.known_by(person, truth("persons"), _standardised(cimlab.locate("members")), people)
     return [*records, *sorted(customers)], known
 
 

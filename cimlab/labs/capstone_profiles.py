@@ -8,7 +8,6 @@ Every `check_…` takes the student's names (``globals()``) and raises `cimlab.c
 
 import copy
 import html
-import re
 import sqlite3
 import sys
 import textwrap
@@ -23,8 +22,8 @@ import pandas as pd
 import cimlab
 from cimlab import analysis, capstone, checks, collection, mining, profiles
 from cimlab._sqlite import open_read_only
+from cimlab.analysis.columns import after
 
-OWN = ["xudong_customers.db", "capstone_files/live/base.db"]  # where part A leaves its base: the first that is there
 TODAY = pd.Timestamp("2026-06-30")
 TRY_AT, LABELS_AT = pd.Timestamp("2025-06-30"), pd.Timestamp("2025-12-31")
 CUTOFF, DAYS = pd.Timestamp("2026-03-31"), 90
@@ -125,7 +124,7 @@ def find_base(folder="."):
     >>> find_base("nowhere")[1]
     'There is no base of part A beside this notebook: this is the base of the checkpoint.'
     """
-    own = next((path for name in OWN if (path := Path(folder, name)).is_file()), None)
+    own = next((path for name in capstone.OWN_BASES if (path := Path(folder, name)).is_file()), None)
     fault = own and base_fault(own)
     if own and not fault:
         return own, f"This is your own base, {own.name}."
@@ -161,12 +160,12 @@ def base_fault(path):
 
 def consent_today(sources):
     """Return what the ledger says of each customer when the last day is over: one record that withdraws is enough."""
-    moment = TODAY + pd.Timedelta(days=1)
+    moment = after(TODAY)
     ledger, owner = cimlab.load("consents"), sources.set_index("record_id")["customer_id"]
     table = profiles.may_profile(ledger, sources, moment)
     state = collection.consent_state(ledger, moment, owner.index.to_series(), ["marketing"])
     said = collection.consent_of_customers(state, owner)
-    table.insert(1, "marketing", table["customer_id"].map(said).fillna("never given"))
+    table.insert(1, "marketing", table["customer_id"].map(said))
     table.insert(2, "profiling", table["state"])
     return table
 
@@ -176,15 +175,14 @@ def regulars_of(orders, at):
 
     Examples
     --------
-    >>> days = pd.to_datetime(["2025-08-01", "2026-02-01", "2026-05-01", "2026-06-01"])
-    >>> regulars_of(pd.DataFrame({"customer_id": ["a", "a", "a", "b"], "ordered_at": days}), TODAY)
+    >>> orders = pd.DataFrame({"customer_id": ["a", "a", "a", "b"], "order_id": ["o1", "o2", "o3", "o4"],
+    ...     "channel": "web", "amount": 9.0,
+    ...     "ordered_at": pd.to_datetime(["2025-08-01", "2026-02-01", "2026-05-01", "2026-06-01"])})
+    >>> regulars_of(orders, TODAY)
     ['a']
     """
-    day = orders["ordered_at"].dt.normalize()
-    year = orders[(day > at - pd.Timedelta(days=365)) & (day <= at)]
-    each = year.groupby("customer_id")["ordered_at"].agg(["size", "max"])
-    fresh = (at - each["max"].dt.normalize()).dt.days < 180
-    return each.index[(each["size"] >= 3) & fresh].tolist()
+    known = mining.label_customers(orders, at)
+    return known.loc[(known["frequency"] >= 3) & (known["recency"] < 180), "customer_id"].tolist()
 
 
 def bands():
@@ -227,33 +225,22 @@ def label_lifts(lines, labels, claims, at, until):
     >>> lifts["lift"].item() < 1
     True
     """
-    from cimlab.capstone.score_profiles import LEAST_HOLDERS, LEAST_LIFT
+    from cimlab.capstone.score_profiles import measure_claim
 
-    end = pd.Timestamp(until).normalize() + pd.Timedelta(days=1)
-    later = capstone.later_behaviour(lines[lines["ordered_at"] < end], at, buyers_at(lines, at))
+    later = capstone.later_behaviour(lines[lines["ordered_at"] < after(until)], at, buyers_at(lines, at))
     said = claims.drop_duplicates("label").set_index("label")
     rows = []
     for label in sorted(labels["label"].unique()):
-        has = later.index.isin(labels.loc[labels["label"] == label, "customer_id"])
-        row, true = [label, has.mean(), 0, np.nan], False
-        if label in said.index and said.loc[label, "outcome"] in later:
-            outcome, direction = said.loc[label, ["outcome", "direction"]]
-            some, rest = later.loc[has, outcome].dropna(), later.loc[~has, outcome].dropna()
-            enough = min(len(some), len(rest)) >= LEAST_HOLDERS
-            row[2:] = [len(some), some.mean() / rest.mean() if len(rest) and rest.mean() else np.nan]
-            far = abs(some.mean() - rest.mean()) > 2 * np.sqrt(some.var() / len(some) + rest.var() / len(rest)) \
-                if enough else False  # fmt: skip
-            held = row[3] >= LEAST_LIFT if direction == "more" else row[3] <= 1 / LEAST_LIFT
-            true = bool(enough and far and held)
-        rows.append([*row, true])
+        holders = labels.loc[labels["label"] == label, "customer_id"]
+        measured, lift, _, true = measure_claim(label, holders, said, later) or (0, np.nan, False, False)
+        rows.append([label, later.index.isin(holders).mean(), measured, lift, true])
     return pd.DataFrame(rows, columns=["label", "share", "measured", "lift", "true"])
 
 
 def buyers_at(lines, at):
     """Return who bought in the 365 days up to a day."""
-    day = lines["ordered_at"].dt.normalize()
-    at = pd.Timestamp(at).normalize()
-    return sorted(lines.loc[(day > at - pd.Timedelta(days=365)) & (day <= at), "customer_id"].unique())
+    year = lines["ordered_at"].between(after(at) - pd.Timedelta(days=365), after(at), inclusive="left")
+    return sorted(lines.loc[year, "customer_id"].unique())
 
 
 def came_back(orders, at=CUTOFF, days=DAYS):
@@ -370,7 +357,8 @@ def named_in(text, numbers):
     >>> named_in("About {share:.0%}.", {"share": 0.2, "cost": 4})
     {'share': 0.2}
     """
-    return {name: value for name, value in numbers.items() if re.search(rf"\{{{name}[:}}!]", text)}
+    used = capstone.numbers_in(text)
+    return {name: value for name, value in numbers.items() if name in used}
 
 
 # --- The visible checks -----------------------------------------------------------------------------------------------
