@@ -26,9 +26,9 @@ from pathlib import Path
 import nbformat
 import processes
 
-from cimlab.grading.course import read_notebooks
+from cimlab.grading.course import answer_of_tests, read_notebooks
 from cimlab.grading.mistakes import read_mistakes
-from cimlab.grading.prove import _filled, answer_of_tests, make_sheets
+from cimlab.grading.prove import _filled, make_sheets
 from cimlab.grading.release import release
 
 ROOT = Path(__file__).resolve().parents[1]

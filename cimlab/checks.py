@@ -265,7 +265,9 @@ def call(function, *arguments, name=None, may_change=False, **keywords):
     except CheckFailed:
         raise
     except Exception as error:
-        raise CheckFailed(f"{what} stops with {_error_text(error)}{_line_of(error, function)}.") from None
+        line = _line_of(error, function)
+        where = f" (in your line `{line}`)" if line else ""
+        raise CheckFailed(f"{what} stops with {_error_text(error)}{where}.") from None
     if result is None and _does_nothing(function):
         raise CheckFailed(f"`{name}` does nothing yet: write your code in the place of `...` and run the cell.")
     if not may_change:
@@ -476,7 +478,7 @@ _NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}  # wh
 
 def _does_nothing(function):
     """Tell whether a function is still the scaffold of the lab: a docstring, `...` or `pass`, and no more."""
-    with contextlib.suppress(TypeError):  # not written in Python
+    with contextlib.suppress(Exception):  # not written in Python, or something that only looks like a function
         return {step.opname for step in dis.get_instructions(function)} <= _NOTHING
     return False
 
@@ -509,14 +511,14 @@ def _copied(value):
 
 
 def _line_of(error, function):
-    """Return the student's own line in which an error came up."""
+    """Return the student's own line in which an error came up; "" if it is not known."""
     own = getattr(getattr(function, "__code__", None), "co_filename", None)
     frame, line = error.__traceback__, ""
     while frame is not None and own is not None:
         if frame.tb_frame.f_code.co_filename == own:
             line = linecache.getline(own, frame.tb_lineno).strip() or line
         frame = frame.tb_next
-    return f" (in your line `{line}`)" if line else ""
+    return line
 
 
 def _untouched(before, after):

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import sysconfig
@@ -247,6 +248,13 @@ MODULES = ("pandas.py", "cimlab.py", "ipykernel_launcher.py", "sitecustomize.py"
 MODULE_LIE = '{"t": "module", "n": "os"}'
 YOURS_LIE = '{"t": "yours", "of": 0}'
 DEEP_LIE = "[" * 5000 + "]" * 5000
+NAMES = {"t": "module", "n": "__main__"}  # where a test has its names
+NAMES_LIE = {
+    "t": "table",
+    "c": {"t": "index", "v": {"t": "objects", "s": [2], "v": ["customer", "spent"]}, "n": None},
+    "i": {"t": "range index", "v": [0, 2, 1], "n": None},
+    "v": [{"t": "objects", "s": [2], "v": ["C1", "C2"]}, {"t": "objects", "s": [2], "v": [NAMES, NAMES]}],
+}
 
 
 def _skip_tests(notebook):
@@ -363,6 +371,8 @@ HOSTILE = {
     # -- changes the exporter
     "lies a module": Hostile("hands over a module", two=after(EXPORTER.replace("LIE", MODULE_LIE), "")),
     "lies a loan": Hostile("hands over what the examiner has lent", two=after(EXPORTER.replace("LIE", YOURS_LIE), "")),
+    "lies its names": Hostile("a table that holds the examiner's names", two=after(
+        EXPORTER.replace("LIE", repr(NAMES_LIE)), "")),
     "lies many rows": Hostile("a table of 10^18 rows", two=after(EXPORTER.replace("LIE", MANY_ROWS), "")),
     "lies deeply": Hostile("a value nested 5,000 deep", two=after(
         "import json\n" + EXPORTER.replace("LIE", f"json.loads({DEEP_LIE!r})"), "")),
@@ -420,9 +430,9 @@ HOSTILE = {
     "recursion": Hostile("calls itself without end", "def clean(phone):\n    return clean(phone)", RIGHT_2, 3),
 }  # fmt: skip
 
+STOCK_FILE = Path(__file__).with_name("hostile_stock.json")
 # Points out of 6, or why there are none.
-STOCK = json.loads((Path(__file__).parent / "hostile_stock.json").read_text(encoding="utf-8")) if (
-    Path(__file__).parent / "hostile_stock.json").is_file() else {}  # fmt: skip
+STOCK = json.loads(STOCK_FILE.read_text(encoding="utf-8")) if STOCK_FILE.is_file() else {}
 
 
 def notebook_of(hand_in, facts):
@@ -498,8 +508,7 @@ def stock(name, prepared):
             write_hand_in(course, "hostile", HOSTILE[name], facts)
             done = _nbgrader(course, home, "autograde", LAB, alone=name != "outlives")
         time.sleep(7 if name == "outlives" else 0)
-        run = [sys.executable, "-c", READ_MARKS, str(course)]
-        found = json.loads(subprocess.run(run, capture_output=True, text=True, check=False).stdout or "{}")
+        found = _marks(course / "gradebook.db")
         told = [path.read_text(errors="replace") for path in course.glob(f"autograded/hostile/{LAB}/*.ipynb")]
         read = [place for place, secret in SECRETS.items() if any(_told(text, secret) for text in told)]
         harm = "" if found.get("first") == 6 else "another's marks changed or lost"
@@ -544,23 +553,26 @@ def outputs_of_answers(notebook):
     return "\n".join(texts)
 
 
-READ_MARKS = """
-import sqlite3, sys, json
-base = sqlite3.connect(f"file:{sys.argv[1]}/gradebook.db?mode=ro", uri=True)
-rows = base.execute('''
-SELECT submitted_assignment.student_id, grade.auto_score FROM grade
-JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
-JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
-''').fetchall()
-marks = {}
-for student, score in rows:
-    marks[student] = marks.get(student, 0) + (score or 0)
-print(json.dumps(marks))
-"""
+def _marks(gradebook):
+    """Return {student: points}; nothing if the gradebook cannot be read any more."""
+    marks = {}
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(f"file:{gradebook}?mode=ro", uri=True)) as base,
+    ):
+        for student, score in base.execute(
+            """
+            SELECT submitted_assignment.student_id, grade.auto_score FROM grade
+            JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+            JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+            """
+        ).fetchall():
+            marks[student] = marks.get(student, 0) + (score or 0)
+    return marks
 
 
 def record(names):
-    path, known = Path(__file__).parent / "hostile_stock.json", dict(STOCK)
+    known = dict(STOCK)
     with tempfile.TemporaryDirectory(prefix="cimlab-stock-") as folder:
         course = Path(folder, "course")
         course.mkdir()
@@ -572,7 +584,7 @@ def record(names):
             sys.stdout.write(f"{name}: {known[name]}\n")
             sys.stdout.flush()
             kept = {one: known[one] for one in HOSTILE if one in known}
-            path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            STOCK_FILE.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

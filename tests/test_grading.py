@@ -15,7 +15,8 @@ from nbformat import v4
 from cimlab.__main__ import main
 from cimlab.grading import collect, course, mistakes, release, repair
 from cimlab.grading.execute import ExecuteAll
-from cimlab.grading.prove import answer_of_tests, judge_sheet, make_sheets
+from cimlab.grading.feedback import split_hidden
+from cimlab.grading.prove import judge_sheet, make_sheets
 from tests import tiny_lab
 from tests.tiny_lab import LAB
 
@@ -40,7 +41,7 @@ def lab(handed_in):
         if settings:
             source = cell.source if settings["locked"] else stubs[cell.id]
             flags = {key: settings[key] for key in ("grade", "solution", "locked", "task")}
-            more = {"visible": repair.visible_text(source), "checksum": "0" * 32, "points": settings.get("points")}
+            more = {"visible": split_hidden(source)[0], "checksum": "0" * 32, "points": settings.get("points")}
             cells.append({"name": cell.id, "cell_type": cell.cell_type, "source": source, **flags, **more})
     return cells
 
@@ -439,7 +440,7 @@ def test_alone_and_together_say_the_same(tiny, monkeypatch, capsys):
 
 def test_a_wrong_answer_that_costs_points_elsewhere_stays_alone():
     mistakes = yaml.safe_load(tiny_lab.MISTAKES)
-    owner = answer_of_tests(tiny_lab.notebook())
+    owner = course.answer_of_tests(tiny_lab.notebook())
     assert owner == {"test_q1_clean": "q1_clean", "test_q1_hidden": "q1_clean", "test_q2_totals": "q2_totals"}
     names = [[part["name"] for part in sheet] for sheet in make_sheets(mistakes, owner)]
     assert names == [["keeps the hyphen", "no grouping"], ["returns nothing", "mean instead of sum"]]

@@ -6,7 +6,11 @@ import decimal
 import json
 import pathlib
 import socket
+import stat
+import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -15,13 +19,16 @@ import pytest
 from nbformat.v4 import new_notebook
 
 from cimlab import checks
-from cimlab.grading import isolate, zygote
-from cimlab.grading.apart_look import look, plain, top_names
+from cimlab.grading import apart_examiner, isolate, zygote
+from cimlab.grading.apart_look import look, top_names
+from cimlab.grading.apart_room import PART, answer
 from cimlab.grading.apart_stands import StandIn
 from cimlab.grading.apart_talk import Talk
 from cimlab.grading.apart_values import CannotCross, pack, unpack
+from cimlab.grading.course import plain
+from cimlab.grading.grade_zygotes import first_cells
+from tests import hostile, tiny_lab
 from tests import notebooks as nb
-from tests import tiny_lab
 from tests.warm_kernels import printed, provisioner
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -171,6 +178,17 @@ def pry(spy, name):
     return spy._talk.ask_for("get", of=spy._number, name=name)
 def leave():
     import os; os._exit(3)
+def spy_out(table):
+    return table["spent"].iloc[0].expected
+def mirror(function):
+    names = {"t": "module", "n": "__main__"}
+    return function._talk.exchange({"ask": "call", "of": function._number, "args": [names], "keywords": {}})
+def overhear(function):
+    import traceback
+    try:
+        function(1)
+    except Exception:
+        return traceback.format_exc()
 class Model:
     coef = np.array([1.0, 2.0])
     def fit(self, table): self.rows = len(table); return self
@@ -182,6 +200,9 @@ text = type("Text", (str,), {"__eq__": lambda *a: True})("x")
 '''
 
 
+LIES = {"table of names": hostile.NAMES_LIE}
+
+
 @pytest.fixture
 def names():
     """The names of a hand-in, seen from the examiner's side of a talk."""
@@ -189,6 +210,8 @@ def names():
     own = {}
     exec(compile(STUDENT, "<student>", "exec"), own)
     hand_in = Talk(there, lambda question: own[question["name"]], trusting=True)
+    honest = hand_in._answer
+    hand_in._answer = lambda asked: {"value": LIES[asked["name"]]} if asked.get("name") in LIES else honest(asked)
     thread = threading.Thread(target=hand_in.listen, daemon=True)
     thread.start()
     examiner = Talk(here)
@@ -269,6 +292,23 @@ def test_what_a_test_lends_shows_its_public_side_only(names):
                 names("pry")(function, name)
 
 
+def test_the_names_of_the_examiner_are_no_module(names, monkeypatch):
+    module = apart_examiner._Module()
+    module.__dict__ = {"expected": "secret", "__name__": "__main__"}
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    with pytest.raises(CannotCross, match="__main__ is not known here"):
+        names("spy_out")(names("table of names"))
+    assert "cannot be handed over" in names("mirror")(lambda one: one)["error"]["text"]
+
+
+def test_no_line_of_a_test_is_told_to_the_hand_in(names):
+    def refuse(value):
+        return {"secret": 42}[value]
+
+    told = names("overhear")(refuse)
+    assert "KeyError: 1" in told and "secret" not in told
+
+
 def test_the_examiner_answers_no_questions_about_its_names():
     talk = Talk(None)
     for question in ("name", "names", "read", "write", "tree"):
@@ -287,6 +327,99 @@ def test_nonsense_on_the_line_is_the_end_of_it(sent):
         with pytest.raises(checks.CheckFailed, match="could not be asked"):
             talk.ask_for("name", name="x")
         talk.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files
+
+
+@pytest.fixture
+def desk():
+    """The examiner's desk, which asks the functions of the hand-in's kernel directly; `asked` are its questions."""
+    desk = apart_examiner.Desk({})
+    desk.asked = []
+
+    def ask(question, **more):
+        desk.asked.append(question)
+        return answer({"ask": question, **more}, {}, None)
+
+    desk.ask = ask
+    return desk
+
+
+@pytest.mark.parametrize("size", [0, 5, PART, PART + 1, 2 * PART + 1])
+def test_a_file_is_fetched_whole_and_once_and_is_counted(desk, tmp_path, monkeypatch, size):
+    desk.folder, own = tmp_path / "theirs", tmp_path / "own"
+    for folder in (desk.folder, own):
+        folder.mkdir()
+    monkeypatch.chdir(own)
+    theirs, mine = desk.folder / "table", own / "table"
+    theirs.write_bytes(b"x" * size)
+    desk.pull(theirs, mine)
+    assert mine.read_bytes() == theirs.read_bytes() and desk.fetched == size
+    desk.pull(theirs, mine)
+    assert desk.fetched == size
+    assert desk.push(mine) and "write" not in desk.asked
+    mine.write_bytes(b"other")
+    assert desk.push(mine) and "write" in desk.asked and theirs.read_bytes() == b"other"
+    theirs.unlink()
+    desk.pull(theirs, mine)
+    assert not mine.exists()
+
+
+def test_what_is_fetched_has_a_limit(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr(apart_examiner, "MOST_BYTES", 10)
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    theirs.write_bytes(b"x" * 6)
+    desk.pull(theirs, mine)
+    theirs.write_bytes(b"y" * 6)
+    with pytest.raises(checks.CheckFailed, match="larger than"):
+        desk.pull(theirs, mine)
+    desk.fetched = 0
+    theirs.write_bytes(b"x" * 11)
+    for size in (-1, 0, 6):  # lies
+        with pytest.raises(checks.CheckFailed, match="larger than"):
+            desk.fetch_file(theirs, tmp_path / "other", size)
+
+
+def test_no_code_is_fetched(desk, tmp_path):
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    theirs.mkdir()
+    for name in ("pandas.py", "table.csv", "fast.so"):
+        (theirs / name).write_text("x")
+        desk.pull(theirs / name, tmp_path / "alone" / name)
+    desk.pull(theirs, mine)
+    for folder in (mine, tmp_path / "alone"):
+        assert [path.name for path in folder.iterdir()] == ["table.csv"]
+
+
+def test_a_folder_may_have_the_name_of_a_notebook(tmp_path):
+    from cimlab.grading.apart import _without_tests
+
+    folder, private = tmp_path / "lab", tmp_path / "private"
+    (folder / "sub" / "more.ipynb").mkdir(parents=True)
+    private.mkdir()
+    (folder / "sub" / "more.ipynb" / "lab.ipynb").write_text(nbformat.writes(tiny_lab.notebook()), encoding="utf-8")
+    copy = Path(_without_tests(folder, private))
+    assert copy == private / "lab" and (copy / "sub" / "more.ipynb").is_dir()
+    assert "checks.cases" not in (copy / "sub" / "more.ipynb" / "lab.ipynb").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of files are other ones there")
+def test_the_copy_of_a_hand_in_is_for_this_user_only(tmp_path, monkeypatch):
+    from cimlab.grading import apart, execute
+
+    seen = []
+
+    def start(_, cwd):
+        seen.append((Path(cwd), stat.S_IMODE(Path(cwd).parent.stat().st_mode)))
+        raise KeyError("enough")
+
+    monkeypatch.setattr(execute.ExecuteAll, "start_new_kernel", start)
+    with pytest.raises(KeyError, match="enough"):
+        apart.ExecuteApart(kernel_name="python3").preprocess(new_notebook(), {"metadata": {"path": str(tmp_path)}})
+    ((copy, mode),) = seen
+    assert mode == 0o700 and copy.name == tmp_path.name and not copy.parent.exists()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -325,8 +458,9 @@ def test_an_answer_that_takes_the_labs_own_is_named(answer, says):
 # ---------------------------------------------------------------------------------------------------------------------
 # Two kernels
 
-REASON = zygote.warm_available() or isolate.isolation_available()
-needs_room = pytest.mark.skipif(bool(REASON), reason=str(REASON))
+NO_WARM = zygote.warm_available()
+REASON = NO_WARM or isolate.isolation_available()
+needs_warm = pytest.mark.skipif(bool(NO_WARM), reason=str(NO_WARM))
 SETUP = "import sqlite3\nfrom pathlib import Path\n\nimport pandas as pd\n\nfrom cimlab import checks\n\ngiven = [1, 2]"
 CELLS = {
     "setup": (SETUP, {"locked": True}),
@@ -363,13 +497,13 @@ def hand_in():
     return new_notebook(cells=cells)
 
 
-@pytest.fixture(scope="module", params=["isolated", "cold"])
+@pytest.fixture(scope="module", params=["isolated", "warm"])
 def run(request, tmp_path_factory):
     """The cells above, run apart: {name: cell}."""
-    from cimlab.grading.apart import VARIABLE, ExecuteApart, start_examiners
+    from cimlab.grading.apart import ExecuteApart
 
-    if request.param == "isolated" and REASON:
-        pytest.skip(REASON)
+    if reason := REASON if request.param == "isolated" else NO_WARM:
+        pytest.skip(reason)
     notebook, folder = hand_in(), tmp_path_factory.mktemp("lab")
     executor = ExecuteApart(
         kernel_name="python3", timeout=8, shutdown_kernel="immediate", iopub_timeout=30, raise_on_iopub_timeout=False
@@ -377,15 +511,18 @@ def run(request, tmp_path_factory):
     resources = {"metadata": {"path": str(folder)}}
     (folder / "lab.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
     (folder / "lab.ipynb").chmod(0o444)
-    if request.param == "cold":
-        with provisioner(None):
+    imports, room = zygote.lab_imports(notebook), isolate.Room()
+    if request.param == "warm":
+        with zygote.start_zygote(imports, None) as kernels, provisioner(kernels):
             executor.preprocess(notebook, resources)
     else:
-        imports, room = zygote.lab_imports(notebook), isolate.Room()
-        with zygote.start_zygote(imports, room) as kernels, start_examiners(notebook, imports, room) as examiners:
+        with (
+            zygote.start_zygote(imports, room) as kernels,
+            zygote.start_examiners(first_cells(notebook), imports, room) as examiners,
+        ):
             assert not examiners.left_out
             with provisioner(kernels), pytest.MonkeyPatch.context() as patch:
-                patch.setenv(VARIABLE, examiners.path)
+                patch.setenv(zygote.EXAMINERS, examiners.path)
                 executor.preprocess(notebook, resources)
     return {cell.id: cell for cell in notebook.cells}
 
@@ -423,6 +560,41 @@ def test_the_end_of_python_is_named(run):
     assert "Python had been ended by a cell above it" in printed(run["test_afterwards"])
 
 
+@pytest.mark.parametrize("fails", ["async_start_new_kernel", "async_start_new_kernel_client"])
+@pytest.mark.parametrize("error", [RuntimeError, TimeoutError])
+@needs_warm
+def test_an_examiner_that_does_not_come_is_called_again(tmp_path, monkeypatch, fails, error):
+    from cimlab.grading import apart
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    usual, came = getattr(apart._Desk, fails), []
+
+    async def start(desk, **kwargs):
+        await usual(desk, **kwargs)
+        came.append(desk.km.provisioner)
+        if len(came) == 1:
+            raise error("not this time")
+
+    monkeypatch.setattr(apart._Desk, fails, start)
+    notebook = new_notebook(
+        cells=[
+            tiny_lab.cell("setup", "right = 42", locked=True),
+            tiny_lab.cell("q1", "answer = 42", solution=True),
+            tiny_lab.cell("test_q1", "assert answer == right", grade=True, locked=True, points=1),
+        ]
+    )
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    executor = apart.ExecuteApart(kernel_name="python3", timeout=30, shutdown_kernel="immediate")
+    with zygote.start_zygote([], None) as kernels, provisioner(kernels):
+        executor.preprocess(notebook, {"metadata": {"path": str(folder)}})
+        assert len(came) == 2 and not notebook.cells[-1].outputs
+        assert not any(one.has_process for one in came)
+        left = [path.name for path in tmp_path.glob("cimlab-*") if path.name != Path(kernels.path).parent.name]
+    assert not left
+
+
+@needs_warm
 def test_a_cell_that_is_not_the_labs_is_not_run(tmp_path):
     """The gradebook knows which cells there are."""
     from cimlab.grading.apart import FOREIGN, ExecuteApart
@@ -439,7 +611,7 @@ def test_a_cell_that_is_not_the_labs_is_not_run(tmp_path):
     ]
     facts = {"db_url": f"sqlite:///{course / 'gradebook.db'}", "assignment": tiny_lab.LAB, "notebook": tiny_lab.LAB}
     executor = ExecuteApart(kernel_name="python3", timeout=30, shutdown_kernel="immediate")
-    with provisioner(None):
+    with zygote.start_zygote(zygote.lab_imports(notebook), None) as kernels, provisioner(kernels):
         executor.preprocess(notebook, {"metadata": {"path": str(tmp_path)}, "nbgrader": facts})
     cells = {cell.id: cell for cell in notebook.cells}
     assert "checks.cases" in cells["test_q1_clean"].source and not cells["test_q1_clean"].outputs
@@ -464,34 +636,29 @@ def free_names(source):
     return found
 
 
-def labs():
-    return sorted(
-        path.name for path in (tiny_lab.ROOT / "solutions").iterdir() if (tiny_lab.ROOT / "labs" / path.name).is_dir()
-    )
+def release_of(path):
+    return nb.read(nb.ROOT / "labs" / path.parent.name / path.name)
 
 
-@pytest.mark.parametrize("lab", labs())
-def test_what_a_test_reads_is_the_labs_or_an_answer(lab):
+@pytest.mark.parametrize("path", nb.SOLUTIONS, ids=lambda path: path.stem)
+def test_what_a_test_reads_is_the_labs_or_an_answer(path):
     """Else a student's code could choose what it is: a test imports what it uses."""
-    for path in (tiny_lab.ROOT / "solutions" / lab).glob("*.ipynb"):
-        release = nbformat.read(tiny_lab.ROOT / "labs" / lab / path.name, as_version=4)
-        answers = set()
-        for cell in release.cells:
-            if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
-                answers |= top_names(cell.source)
-        known = {*dir(builtins), "__name__", "display", "get_ipython"}
-        for cell in nbformat.read(path, as_version=4).cells:
-            settings = cell.metadata.get("nbgrader", {})
-            if cell.cell_type != "code" or not settings.get("locked") or settings.get("solution"):
-                continue
-            known |= top_names(cell.source)
-            if settings.get("grade"):
-                unknown = free_names(plain(cell.source)) - known - answers
-                assert not unknown, f"{settings['grade_id']} reads {unknown}"
+    answers = set()
+    for cell in nb.cells(release_of(path), "code"):
+        if nb.grade(cell).get("solution"):
+            answers |= top_names(cell.source)
+    known = {*dir(builtins), "__name__", "display", "get_ipython"}
+    for cell in nb.cells(nb.read(path), "code"):
+        settings = nb.grade(cell)
+        if not settings.get("locked") or settings.get("solution"):
+            continue
+        known |= top_names(cell.source)
+        if settings.get("grade"):
+            unknown = free_names(plain(cell.source)) - known - answers
+            assert not unknown, f"{settings['grade_id']} reads {unknown}"
 
 
 @pytest.mark.parametrize("path", nb.SOLUTIONS, ids=lambda path: path.stem)
 def test_no_model_answer_looks_like_a_taken_one(path):
     """A student who answers as the course does must not be sent to a person: the text names what may be used."""
-    release = nb.read(nb.ROOT / "labs" / path.parent.name / path.name)
-    assert look(nb.read(path), release) == []
+    assert look(nb.read(path), release_of(path)) == []

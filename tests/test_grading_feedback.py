@@ -2,19 +2,24 @@
 
 import copy
 import csv
+import datetime
 import json
+import os
 import re
+import stat
 from pathlib import Path
 
-import nbformat
 import pytest
+import sqlalchemy
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader.api import Gradebook
+from nbgrader.utils import notebook_hash
 
 from cimlab.grading import feedback, feedback_command, feedback_page, feedback_read
 from cimlab.grading.course import CourseError, register
+from cimlab.grading.grade_write import REVIEW, TABLE
 from tests import broken, tiny_lab
-from tests.conftest import find_chromium
+from tests.test_grading_class import nbgrader
 from tests.tiny_lab import LAB
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +30,7 @@ WRONG = 'def clean(phone):\n    return phone.replace(" ", "")  # 去掉空格'
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """A course with three graded hand-ins, one marked by hand, and one hand-in that could not be read."""
+    """A course with three graded hand-ins, two with words by hand, and one hand-in that could not be read."""
     from cimlab.grading.course import open_api
 
     course = tiny_lab.write_course(tmp_path_factory.mktemp("course"))
@@ -33,13 +38,13 @@ def graded(tmp_path_factory):
     for student, answers in {
         "lina": {"q3_why": "因为**一个客户**是一个人。 <script>alert(1)</script><img src=http://x.example/a.png>"},
         "wang": {"q1_clean": WRONG, "q2_totals": "totals = ordres"},
+        "zhao": {"q3_why": "*Write your answer here.*"},
     }.items():
-        folder = course / "submitted" / student / LAB
-        folder.mkdir(parents=True)
-        nbformat.write(broken.filled(course, LAB, **answers), folder / f"{LAB}.ipynb")
-    folder = course / "submitted" / "bad" / LAB
-    folder.mkdir(parents=True)
-    (folder / f"{LAB}.ipynb").write_text('{"cells": [', encoding="utf-8")
+        broken.HandIn(broken.filled(course, LAB, **answers), None).write(course, student, LAB)
+    broken.HandIn(b'{"cells": [', None).write(course, "bad", LAB)
+    for folder in (course / "submitted").glob("*/*"):  # as `nbgrader submit` leaves them
+        (folder / "timestamp.txt").write_text("2026-10-12 09:00:00 UTC", encoding="utf-8")
+        (folder / "submission_secret.txt").write_text(folder.parent.name, encoding="utf-8")
     open_api(course).autograde(LAB, "*")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         gradebook.update_or_create_student("lina", last_name="李", first_name="娜")
@@ -48,6 +53,7 @@ def graded(tmp_path_factory):
             grade.manual_score, grade.needs_manual_grade = points, False
         comment = gradebook.find_comment("q3_why", LAB, LAB, "lina")
         comment.manual_comment = "Good, *but* say why. 请举例。<b onclick=alert(2)>!</b>"
+        gradebook.find_comment("q1_clean", LAB, LAB, "wang").manual_comment = "Read the hyphen again."
         gradebook.db.commit()
     return course
 
@@ -55,7 +61,7 @@ def graded(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(graded):
     made = feedback_command.write_pages(graded, LAB)
-    assert set(made["pages"]) == {"lina", "wang"}, made
+    assert set(made["pages"]) == {"lina", "wang", "zhao"}, made
     return {path.parts[-3]: path.read_text(encoding="utf-8") for path in graded.glob("feedback/*/*/*.html")}, made
 
 
@@ -93,24 +99,65 @@ def test_each_check_says_its_sentence_and_where_to_begin(pages):
     assert "… Graded by a person – of 4 points Not graded yet" in text
 
 
+def test_a_comment_on_a_code_answer_is_shown(pages):
+    text = text_of(pages[0]["wang"])
+    assert text.count("Comment of your instructor") == 1
+    assert "Comment of your instructorRead the hyphen again." in text
+
+
+def test_what_nbgrader_notes_of_an_untouched_answer_is_no_comment_of_the_instructor(pages):
+    text = text_of(pages[0]["zhao"])
+    assert "There is no answer here." in text
+    assert "Comment of your instructor" not in text and "No response" not in text
+
+
 def test_a_hand_in_without_marks_gets_a_page_that_says_why(graded, pages):
     shown, made = pages
     assert list(made["reviews"]) == ["bad"]
     assert "Your work could not be graded yet." in text_of(shown["bad"])
     assert "This is no grade of 0" in text_of(shown["bad"])
     # The sentence of `cimlab grade`, where there is one.
-    import sqlite3
-
-    with sqlite3.connect(graded / "gradebook.db") as base:
-        base.execute("create table cimlab_verdict (assignment text, student text, reason text, marked bool)")
-        base.execute(
-            "insert into cimlab_verdict values (?, 'bad', 'the file is `cut off`. Hand it in again.', 0)", [LAB]
-        )
+    row = {"verdict": REVIEW, "reason": "the file is `cut off`. Hand it in again.", "seconds": 1.0, "marked": False}
+    row |= {"hand_in": "x", "lab": "x", "token": "x", "graded_at": datetime.datetime(2026, 10, 12)}
+    engine = sqlalchemy.create_engine(f"sqlite:///{graded / 'gradebook.db'}")
+    TABLE.create(engine)
+    with engine.begin() as connection:
+        connection.execute(TABLE.insert().values(assignment=LAB, student="bad", **row))
+    engine.dispose()
     made = feedback_command.write_pages(graded, LAB, ["bad"])
     assert made["reviews"] == {"bad": "the file is `cut off`. Hand it in again."}
     page = (graded / "feedback" / "bad" / LAB / f"{LAB}.html").read_text(encoding="utf-8")
     assert "<code>cut off</code>" in page
     assert "of 12 points" not in page
+
+
+@pytest.mark.grading
+@pytest.mark.skipif(os.name == "nt", reason="nbgrader has no exchange on Windows")
+def test_the_pages_of_the_whole_class_can_be_handed_out(graded, pages, tmp_path, monkeypatch):
+    folder = graded / "feedback" / "bad" / LAB
+    (folder / "of_another_hand_in.html").touch()
+    assert list(feedback_command.write_pages(graded, LAB, ["bad"])["reviews"]) == ["bad"]
+    own = ["submission_secret.txt", "timestamp.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == [f"{LAB}.html", *own]
+    tmp_path.chmod(stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO)
+    monkeypatch.setenv("CIMLAB_EXCHANGE", str(tmp_path))
+    done = nbgrader(graded, "release_feedback", LAB)
+    assert done.returncode == 0, done.stderr
+    released = {path.name for path in tmp_path.rglob("*.html")}
+    students = ("bad", "lina", "wang", "zhao")
+    assert released == {f"{notebook_hash(secret=student, notebook_id=LAB)}.html" for student in students}
+
+
+def test_what_a_hand_in_without_marks_links_to_is_not_copied(graded, pages, tmp_path):
+    (tmp_path / "elsewhere").write_text("secret", encoding="utf-8")
+    path = graded / "submitted" / "bad" / LAB / "timestamp.txt"
+    written = path.read_bytes()
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    feedback_command.write_pages(graded, LAB, ["bad"])
+    assert not (graded / "feedback" / "bad" / LAB / "timestamp.txt").exists()
+    path.unlink()
+    path.write_bytes(written)
 
 
 def test_the_command(graded, pages, monkeypatch, capsys):
@@ -309,23 +356,19 @@ def test_the_link_is_in_the_page():
 
 
 @pytest.mark.browser
-def test_the_page_is_readable_on_screen_and_on_paper(graded, pages):
-    from playwright.sync_api import sync_playwright
-
+def test_the_page_is_readable_on_screen_and_on_paper(browser, graded, pages):
     path = graded / "feedback" / "lina" / LAB / f"{LAB}.html"
     path.write_text(pages[0]["lina"], encoding="utf-8")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
-        for width in (360, 1000):
-            page = browser.new_page(viewport={"width": width, "height": 900})
-            asked, said = [], []
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
-            page.on("console", lambda message, said=said: said.append(message.text))
-            page.goto(path.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.evaluate("document.fonts.check('15px Report', '户')")
-            assert len([url for url in asked if not url.startswith("data:")]) == 1
-            assert said == []
+    for width in (360, 1000):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        asked, said = [], []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate("document.fonts.check('15px Report', '户')")
+        assert len([url for url in asked if not url.startswith("data:")]) == 1
+        assert said == []
         paper = page.pdf(format="A4")
-        browser.close()
+        page.close()
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", paper)) <= 3

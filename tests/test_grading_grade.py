@@ -21,6 +21,7 @@ from nbgrader.api import Gradebook
 
 from cimlab.__main__ import main
 from cimlab.grading import grade, grade_find, grade_plan, grade_ready, grade_run, isolate, zygote
+from cimlab.grading.course import open_folders
 from cimlab.grading.release import release
 from tests import broken, tiny_lab
 from tests.test_grading_class import nbgrader
@@ -217,7 +218,7 @@ def test_a_lab_whose_checks_have_changed_is_graded_again(graded, tmp_path):
 
     course = tmp_path / "course"
     shutil.copytree(graded[0], course, symlinks=True)
-    folders = grade._folders(course)
+    folders = open_folders(course)
 
     def new():
         with contextlib.closing(Ledger(folders.db_url, folders, LAB)) as ledger:
@@ -231,17 +232,43 @@ def test_a_lab_whose_checks_have_changed_is_graded_again(graded, tmp_path):
     assert new() == {path.name for path in (course / "submitted").iterdir()}
 
 
+def test_what_the_modules_of_a_lab_import_belongs_to_its_version(tmp_path, monkeypatch):
+    package = tmp_path / "cimlab"
+    files = {
+        "labs/lab01.py": "import pandas\nfrom cimlab import checks, mining",
+        "checks.py": "def equal():\n    from cimlab._compare import compare",
+        "_compare.py": "from cimlab import checks",
+        "mining/__init__.py": "",
+        "mining/trees.py": "from cimlab.analysis.value import worth",
+        "analysis/value.py": "from cimlab.retailer import draws",
+        "analysis/credit.py": "",
+        "labs/lab02.py": "",
+        "retailer/draws.py": "",
+    }
+    for name, text in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
+    monkeypatch.setattr(grade_find, "PACKAGE", package)
+    seen = {}
+    for name in files:
+        before = grade_find.lab_version([], ["from cimlab.labs import lab01 as lab"])
+        (package / name).write_text(files[name] + "\n")
+        seen[name] = grade_find.lab_version([], ["from cimlab.labs import lab01 as lab"]) != before
+    assert [name for name, changed in seen.items() if changed] == list(files)[:6]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Killed at any moment
 
 KILLED = """
 import json, os, shutil, signal, sys
 from pathlib import Path
-from cimlab.grading import grade, grade_find, grade_write
+from cimlab.grading import grade_find, grade_write
+from cimlab.grading.course import open_folders
 from tests.test_grading_grade import everything, LAB
 
 made, work = Path(sys.argv[1]), Path(sys.argv[2])
-folders = grade._folders(made)
+folders = open_folders(made)
 source = grade_write.Ledger(folders.db_url, folders, LAB)
 results = {}
 for student in ("right", "wrong-1"):
@@ -253,7 +280,7 @@ moments = ["staged", "written", "committed", "between", "replaced", "moved"]
 
 def write(course, end=None):
     # "right" is new, "wrong-1" has been graded before, the graded notebook of "damaged" has to go
-    own = grade._folders(course)
+    own = open_folders(course)
     ledger = grade_write.Ledger(own.db_url, own, LAB)
     ledger.recover()
     passed = []
@@ -428,6 +455,46 @@ def test_without_isolation_nothing_is_graded_where_it_is_required(tmp_path, monk
     assert main(["grade", LAB, "--isolation", "required"]) == 2
     assert "must stay hidden" in capsys.readouterr().err
     assert not (course / "autograded").exists()
+
+
+def test_what_was_isolated_is_started_again_isolated_or_not_at_all(monkeypatch):
+    from types import SimpleNamespace
+
+    from cimlab.grading import grade_zygotes
+
+    rooms = []
+
+    def start(_imports, room):
+        rooms.append(room)
+        if room and len(rooms) > 2:
+            raise isolate.IsolationError("the namespaces are used up")
+        return SimpleNamespace(path="", _process=SimpleNamespace(poll=lambda: -9), close=bool)  # it has been ended
+
+    monkeypatch.setattr(zygote, "start_zygote", start)
+    monkeypatch.setattr(grade_zygotes, "lab_notebooks", lambda config: [])
+    zygotes = grade_zygotes.Zygotes({"isolation": "auto", "hidden": [], "imports": [], "own_data": False})
+    zygotes.start()
+    assert zygotes.kernels == "isolated" and len(rooms) == 2
+    with pytest.raises(RuntimeError, match="the namespaces are used up"):
+        zygotes.living()
+    assert len(rooms) == 4 and all(rooms)
+
+
+@pytest.mark.parametrize(("had", "asked"), [("isolated", "required"), ("warm", "auto"), ("cold", "auto")])
+def test_a_second_process_that_grades_is_isolated_as_the_first(had, asked, monkeypatch):
+    from types import SimpleNamespace
+
+    started = []
+
+    def start(config):
+        started.append(config["isolation"])
+        dead = SimpleNamespace(poll=lambda: -9)
+        return SimpleNamespace(ready={"kernels": had}, process=dead, close=bool, submit=lambda *_: object())
+
+    monkeypatch.setattr(grade_run, "Engine", start)
+    pool = grade_run.Pool({"isolation": "auto", "warm": True}, 2)
+    pool._begin(SimpleNamespace(folder="", variables={}))
+    assert started == ["auto", asked]
 
 
 @needs_warm

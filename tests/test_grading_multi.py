@@ -10,7 +10,8 @@ from nbgrader.api import Gradebook
 
 from cimlab.__main__ import main
 from cimlab.grading import course, kit, mistakes, release
-from cimlab.grading.prove import answer_of_tests, judge_sheet, lab_points, prove
+from cimlab.grading.course import answer_of_tests, lab_points
+from cimlab.grading.prove import judge_sheet, prove
 from tests import tiny_lab
 from tests.test_grading_class import nbgrader
 

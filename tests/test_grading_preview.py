@@ -2,7 +2,9 @@
 
 import argparse
 import hashlib
+import os
 import re
+from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -28,9 +30,7 @@ def course(tmp_path_factory):
         "by-hand": {"q1_clean": upper},
         "orders": {"q2_totals": "totals = orders"},
     }.items():
-        folder = course / "submitted" / student / LAB
-        folder.mkdir(parents=True)
-        nbformat.write(broken.filled(course, LAB, **answers), folder / f"{LAB}.ipynb")
+        broken.HandIn(broken.filled(course, LAB, **answers), None).write(course, student, LAB)
     assert [row["score"] for row in grade(course, LAB, jobs=2, isolation="off")["rows"]] == [5, 5, 3, 6]
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         gradebook.find_grade("test_q1_hidden", LAB, LAB, "by-hand").manual_score = 0.5
@@ -101,6 +101,7 @@ def test_the_gradebook_is_the_same_and_the_files_say_so(course, seen, tmp_path, 
     assert "the gradebook is as it was" in page
     assert "<svg" in page
     assert not re.search(r"<script|src=[\"']?http", page)
+    assert os.name == "nt" or {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 @pytest.mark.grading
@@ -150,6 +151,25 @@ def test_no_cell_of_the_csv_is_a_formula(tmp_path):
     table = (tmp_path / "preview.csv").read_text(encoding="utf-8-sig")
     assert "'=a" in table
     assert "'@x" in table
+
+
+def test_nothing_half_written_stays(tmp_path, monkeypatch):
+    before, after = (marks([["a", "t", points, None, 0]], {"t": (1, "x")}) for points in (1, 0))
+    data = preview.compare("lab", before, after, ["a"], {})
+    preview.write(tmp_path, data)
+    old = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(old) == ["preview.csv", "preview.html"]
+    write_bytes = Path.write_bytes
+
+    def stop_at_the_second(path, content):
+        if path.name.endswith(".csv"):
+            raise OSError("the disk is full")
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", stop_at_the_second)
+    with pytest.raises(OSError, match="the disk is full"):
+        preview.write(tmp_path, {**data, "lab": "another"})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == old
 
 
 def test_many_changes_are_drawn_as_their_number():

@@ -17,6 +17,7 @@ import pytest
 
 from cimlab.grading import collect, repair, repair_cells, repair_files
 from cimlab.grading.course import open_api
+from cimlab.grading.feedback import split_hidden
 from cimlab.grading.release import release
 from tests import broken, tiny_lab
 from tests.tiny_lab import LAB
@@ -46,7 +47,7 @@ def lab(wanted):
         if settings:
             source = cell.source if settings["locked"] else stubs[cell.id]
             flags = {key: settings[key] for key in ("grade", "solution", "locked", "task")}
-            more = {"visible": repair.visible_text(source), "checksum": "0" * 32, "points": settings.get("points")}
+            more = {"visible": split_hidden(source)[0], "checksum": "0" * 32, "points": settings.get("points")}
             cells.append({"name": cell.id, "cell_type": cell.cell_type, "source": source, **flags, **more})
     return cells
 

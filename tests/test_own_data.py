@@ -21,16 +21,6 @@ from tests.tiny_lab import LAB
 FEW = 60  # customers: half a second
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left(monkeypatch):
-    """What grading sets for a student stays set until the next one: not for the tests that come after these."""
-    monkeypatch.setattr(own_data, "_before", {})
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-
-
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
@@ -39,11 +29,10 @@ def cache(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def own_cache(cache, monkeypatch):
     """An empty cache, small retailers, no variable from outside."""
-    for name in (*own_data.VARIABLES, _neighbours.RECORD):
+    for name in (_own.VARIABLE, own_data.DATA, _neighbours.OTHERS, _neighbours.RECORD):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(_own.CACHE, str(cache))
     monkeypatch.setattr(_own, "own_folder", functools.partial(_own.own_folder, customers=FEW))
-    monkeypatch.setattr(own_data, "_before", {})
 
 
 # --- the student's side ----------------------------------------------------------------------------------------------
@@ -268,6 +257,25 @@ def test_a_class_with_own_data_is_graded_and_a_copied_number_is_told(course, mon
     assert test.outputs[0].evalue.startswith("`total` is the right answer for another retailer")
 
 
+@pytest.mark.grading
+def test_cimlab_grade_takes_the_data_of_each_student_and_grades_again_with_others(course):
+    from cimlab.grading.grade import grade
+
+    (course / "secret.txt").unlink()
+    (course / "seeds.csv").write_text("student_id,seed\nlina,11\nwang,12\n", encoding="utf-8")
+    register(course, [LAB])
+    for student in ("lina", "wang"):
+        folder = course / "submitted" / student / LAB
+        folder.mkdir(parents=True)
+        answer = broken.filled(course, LAB, q2_totals=f"total = {total_of(course, 'lina')}")
+        nbformat.write(answer, folder / f"{LAB}.ipynb")
+    done = grade(course, LAB)
+    assert {row["student"]: row["score"] for row in done["rows"]} == {"lina": 6, "wang": 3}
+    (course / "seeds.csv").write_text("student_id,seed\nlina,11\nwang,11\n", encoding="utf-8")
+    done = grade(course, LAB)
+    assert {row["student"]: row["score"] for row in done["rows"]} == {"wang": 6} and done["unchanged"] == 1
+
+
 def test_the_command(course, tmp_path, monkeypatch, capsys):
     parser = argparse.ArgumentParser()
     own_data_command.add_arguments(parser)
@@ -287,14 +295,21 @@ def test_the_command(course, tmp_path, monkeypatch, capsys):
     assert "write a line that nobody guesses into secret.txt" in capsys.readouterr().err
 
 
-def test_the_variables_are_set_and_set_back(course, tmp_path, monkeypatch):
-    monkeypatch.setenv("CIMLAB_DATA", "/mine")
-    own_data.use(course, LAB, "lina")
-    assert os.environ["CIMLAB_DATA"] == str(_own.own_folder(own_data.seed_of(course, "lina")))
-    (course / "secret.txt").unlink()
-    own_data.use(course, LAB, "lina")
-    assert os.environ["CIMLAB_DATA"] == "/mine"
-    assert "CIMLAB_SEED" not in os.environ
+@pytest.mark.grading
+def test_the_kernel_has_the_seed_and_the_process_that_grades_does_not(course, monkeypatch):
+    register(course, [LAB])
+    folder = course / "submitted" / "lina" / LAB
+    folder.mkdir(parents=True)
+    text = 'import os\n\nprint(os.environ["CIMLAB_SEED"], os.environ["CIMLAB_DATA"])'
+    nbformat.write(broken.filled(course, LAB, q2_totals=text), folder / f"{LAB}.ipynb")
+    monkeypatch.setenv("CIMLAB_DATA", str(datasets.data_folder()))
+    before = dict(os.environ)
+    assert open_api(course).autograde(LAB, "*")["success"]
+    assert dict(os.environ) == before
+    graded = nbformat.read(course / "autograded" / "lina" / LAB / f"{LAB}.ipynb", as_version=4)
+    answer = next(cell for cell in graded.cells if cell.id == "q2_totals")
+    seed = own_data.seed_of(course, "lina")
+    assert answer.outputs[0].text.split() == [str(seed), str(_own.own_folder(seed))]
 
 
 def test_a_student_without_a_seed_is_named_and_not_graded(course):

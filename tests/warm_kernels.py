@@ -10,8 +10,7 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from cimlab.grading.provisioner import NAME
-from cimlab.grading.zygote import VARIABLE
+from cimlab.grading.zygote import NAME, VARIABLE
 
 
 @contextlib.contextmanager

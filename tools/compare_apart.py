@@ -4,7 +4,7 @@ For each lab the solution, the student version and (with --mistakes) every filed
 grading: by `ExecuteAll` (tests in the kernel of the hand-in) and by `ExecuteApart` (tests in the examiner's). Printed
 is one line for each lab, and each difference. Exit status 1 where there is one.
 
-    .venv/bin/python tools/compare_apart.py [--mistakes] [--cold] [LAB …]
+    .venv/bin/python tools/compare_apart.py [--mistakes] [LAB …]
 """
 
 import argparse
@@ -15,14 +15,18 @@ import re
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 from nbgrader.utils import determine_grade
 
 from cimlab.grading import isolate, prove, zygote
-from cimlab.grading.apart import VARIABLE, ExecuteApart, is_test, start_examiners
+from cimlab.grading.apart import ExecuteApart
+from cimlab.grading.course import answer_of_tests, is_test
 from cimlab.grading.execute import ExecuteAll
+from cimlab.grading.grade_zygotes import first_cells
 from cimlab.grading.mistakes import read_mistakes
 
 CHANCE = re.compile(r"0x[0-9a-f]+|PosixPath\('[^']*'\)|'/tmp/[^']*'")  # differs from run to run
@@ -41,7 +45,7 @@ def hand_ins(lab, mistakes):
         if mistakes:
             filed, _ = read_mistakes(ROOT / "solutions" / lab / "mistakes.yaml", source)
             filed = [one for one in filed if one["cell"] in answers]
-            for sheet in prove.make_sheets(filed, prove.answer_of_tests(source)):
+            for sheet in prove.make_sheets(filed, answer_of_tests(source)):
                 name = " + ".join(one["name"] for one in sheet)
                 yield name, path, _with(source, {one["cell"]: one["source"] for one in sheet})
 
@@ -75,41 +79,37 @@ def run(kind, notebook, folder):
 
 
 @contextlib.contextmanager
-def warm(notebook, cold):
-    """Have warm, isolated kernels for a lab, unless they are not wanted."""
+def warm(notebook):
+    """Have warm, isolated kernels for a lab."""
     from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
-    from cimlab.grading.provisioner import NAME
-
-    if cold:
-        yield
-        return
-    KernelProvisionerFactory.instance().default_provisioner_name = NAME
+    KernelProvisionerFactory.instance().default_provisioner_name = zygote.NAME
     imports, room = zygote.lab_imports(notebook), isolate.Room(hidden=(str(ROOT / "solutions"),))
-    with zygote.start_zygote(imports, room) as kernels, start_examiners(notebook, imports, room) as examiners:
-        os.environ[zygote.VARIABLE], os.environ[VARIABLE] = kernels.path, examiners.path
+    with (
+        zygote.start_zygote(imports, room) as kernels,
+        zygote.start_examiners(first_cells(notebook), imports, room) as examiners,
+        mock.patch.dict(os.environ, {zygote.VARIABLE: kernels.path, zygote.EXAMINERS: examiners.path}),
+    ):
         yield
-    del os.environ[zygote.VARIABLE], os.environ[VARIABLE]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("labs", nargs="*")
     parser.add_argument("--mistakes", action="store_true")
-    parser.add_argument("--cold", action="store_true")
     arguments = parser.parse_args()
     labs = arguments.labs or sorted(path.name for path in (ROOT / "solutions").iterdir() if path.is_dir())
     differences = 0
     for lab in labs:
         count, wrong, took = 0, [], {ExecuteAll: 0.0, ExecuteApart: 0.0}
-        full = {}
+        full = Counter()
         with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
             place, path_before = Path(folder, lab), None
             place.mkdir()
             for name, path, notebook in hand_ins(lab, arguments.mistakes):
                 if path != path_before:
                     stack.close()
-                    stack.enter_context(warm(notebook, arguments.cold))
+                    stack.enter_context(warm(notebook))
                     path_before = path
                 results = {}
                 for kind in took:
@@ -118,7 +118,7 @@ def main():
                 stock, ours = results[ExecuteAll], results[ExecuteApart]
                 count += 1
                 if name.endswith((" solution", " release")):
-                    full[name.split()[-1]] = sum(points or 0 for points, _ in ours.values())
+                    full[name.split()[-1]] += sum(points or 0 for points, _ in ours.values())
                 wrong += [(name, test, stock[test], ours[test]) for test in stock if stock[test] != ours[test]]
         sys.stdout.write(
             f"{lab}: {count} hand-ins, solution {full['solution']:g}, release {full['release']:g}, "

@@ -4,6 +4,8 @@ import inspect
 import linecache
 import sys
 
+from cimlab.checks import _line_of
+
 ANSWER = "<your answer>"  # stands for the file of a student's function
 
 
@@ -18,17 +20,7 @@ def describe(error, function):
     kinds = [
         f"{getattr(one, '__module__', '')}.{one.__qualname__}" for one in kind.__mro__ if issubclass(one, BaseException)
     ]
-    return {"type": kinds[0], "types": kinds[1:8], "text": text, "line": _line_of(error, function)}
-
-
-def _line_of(error, function):
-    own = getattr(getattr(function, "__code__", None), "co_filename", None)
-    frame, line = error.__traceback__, ""
-    while frame is not None and own is not None:
-        if frame.tb_frame.f_code.co_filename == own:
-            line = linecache.getline(own, frame.tb_lineno).strip() or line
-        frame = frame.tb_next
-    return line[:300]
+    return {"type": kinds[0], "types": kinds[1:8], "text": text, "line": _line_of(error, function)[:300]}
 
 
 def raise_again(told):

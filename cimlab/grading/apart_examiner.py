@@ -6,6 +6,7 @@ tests have defined. What an answer cell defines is asked of the kernel of the ha
 
 import base64
 import builtins
+import json
 import os
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path, PurePath
 
 from cimlab.checks import CheckFailed
 from cimlab.grading.apart_line import free_the_socket, take_end
-from cimlab.grading.apart_room import MOST_FILES, PART, digest, listing, write
+from cimlab.grading.apart_room import MOST_FILES, PART, facts_of, listing, write
 from cimlab.grading.apart_talk import Lost, Talk
 
 MOST_BYTES = 200_000_000  # of the files that are fetched
@@ -69,10 +70,10 @@ class Desk:
 
     # -- one test after the other -------------------------------------------------------------------------------------
 
-    def begin(self, where, answers, reserved):
+    def begin(self, token, answers, reserved):
         """Take the end of the line for a test; `answers` are the names that answer cells define, `reserved` those
         that the examiner defines himself."""
-        self.line = take_end(where)
+        self.line = take_end(token)
         if self.talk is None:
             self.talk = Talk(None, place=self.placed)
             self.talk.files = self
@@ -104,7 +105,7 @@ class Desk:
         if self.known is None:
             self.known = ()  # while it asks
             told = self.ask("names")
-            hidden = set(dir(builtins)) | {name for name in self.reserved if name not in self.answers}
+            hidden = set(dir(builtins)) | (self.reserved - self.answers)
             names = [name for name in told["names"] if type(name) is str and name.isidentifier()][:20_000]
             own = [name for name in names if name not in hidden and not name.startswith("_")]
             self.known = dict.fromkeys([*own, *(name for name in names if name in self.answers)])
@@ -122,7 +123,7 @@ class Desk:
         if type(files) is not dict or not self.separate():
             return
         for name, facts in sorted(list(files.items())[:MOST_FILES], key=lambda one: one[1][0]):
-            if self.files.get(name) == facts or name.endswith((*CODE, ".ipynb")):
+            if self.files.get(name) == facts or name.endswith(".ipynb"):
                 continue
             self.files[name] = facts
             if self.fetched + facts[0] <= MOST_BYTES:
@@ -136,16 +137,17 @@ class Desk:
         return self.apart or Path.cwd() != self.folder
 
     def fetch_file(self, theirs, mine, size):
-        if not self.mine(mine):
+        """Fetch a file, which has `size` bytes if the hand-in says the truth; code is not fetched."""
+        if not self.mine(mine) or mine.name.endswith(CODE):
             return
-        self.fetched += size
-        if size < 0 or self.fetched > MOST_BYTES:
-            raise CheckFailed(f"The files that your code writes are larger than {MOST_BYTES // 1_000_000} MB.")
         at = 0
         while True:
             part = base64.b64decode(str(self.ask("read", path=str(theirs), at=at)))
+            if size < 0 or self.fetched + max(size - at, len(part)) > MOST_BYTES:
+                raise CheckFailed(f"The files that your code writes are larger than {MOST_BYTES // 1_000_000} MB.")
             write(mine, part, at)
             at += len(part)
+            self.fetched += len(part)
             if len(part) < PART or at > size:
                 return
 
@@ -169,9 +171,9 @@ class Desk:
     def pull(self, theirs, mine):
         """Make a file or folder on this side what it is on the other."""
         tree = self.ask("tree", path=str(theirs))
-        if type(tree) is str:
-            if not (mine.is_file() and digest(mine) == tree):
-                self.fetch_file(theirs, mine, 0)
+        if type(tree) is list:
+            if facts_of(mine) != tree:
+                self.fetch_file(theirs, mine, int(tree[0]))
         elif type(tree) is dict:
             mine.mkdir(parents=True, exist_ok=True)
             own = listing(mine, hashed=True)
@@ -179,7 +181,7 @@ class Desk:
                 (mine / name).unlink()
             _remove_empty(mine, {PurePath(name) for name in tree})
             for name, facts in list(tree.items())[:MOST_FILES]:
-                if own.get(name) != facts and not str(name).endswith(CODE):
+                if own.get(name) != facts:
                     self.fetch_file(theirs / str(name), mine / str(name), int(facts[0]))
         elif mine.is_file():
             mine.unlink()
@@ -190,7 +192,7 @@ class Desk:
             return False
         theirs = self.theirs_of(path)
         if path.is_file():
-            if self.ask("tree", path=str(theirs)) != digest(path):
+            if self.ask("tree", path=str(theirs)) != facts_of(path):
                 self.push_file(path, theirs)
         elif path.is_dir():
             tree, own = self.ask("tree", path=str(theirs)), listing(path, hashed=True)
@@ -249,7 +251,7 @@ def warm(cells):
 
 
 def prepare():
-    """Make this kernel an examiner; print how many of the cells are done already, and whether it has a socket."""
+    """Make this kernel an examiner; print the cells that are done already."""
     shell = get_ipython()  # noqa: F821 (IPython's)
     names = _warm.get("names", Names())
     tempfile.tempdir = None  # a room has another folder for it
@@ -262,21 +264,19 @@ def prepare():
     names.desk = Desk(names)
     here = {"", ".", str(Path.cwd())}
     sys.path[:] = [path for path in sys.path if path not in here]
+    shell.events.register("pre_run_cell", _take)
     shell.events.register("post_execute", names.desk.end)
     _warm["desk"] = names.desk
-    sys.stdout.write("\0".join(["socket" if free_the_socket() else "none", *_warm.get("cells", ())]))
+    free_the_socket()
+    sys.stdout.write(json.dumps(_warm.get("cells", [])))
 
 
-def begin(where, answers, reserved):
+def begin(token, answers, reserved):
     """Take the end of the line for the next cell."""
-    _warm["waiting"] = (where, answers, reserved)
-    shell = get_ipython()  # noqa: F821
-    if "hook" not in _warm:
-        _warm["hook"] = True
-        shell.events.register("pre_run_cell", lambda _: _take())
+    _warm["waiting"] = (token, answers, reserved)
 
 
-def _take():
+def _take(_):
     waiting = _warm.pop("waiting", None)
     if waiting:
         _warm["desk"].begin(*waiting)

@@ -8,6 +8,8 @@ person who looks, never a verdict, and who wants to hide from it can.
 import ast
 import re
 
+from cimlab.grading.course import is_test, plain
+
 PACKAGES = ("cimlab.labs", "cimlab.grading", "cimlab.retailer", "cimlab.capstone")
 INDIRECT = ("getattr", "vars", "dir", "setattr", "eval", "exec", "__import__")
 
@@ -42,10 +44,8 @@ def look(notebook, source):
     """
     modules, given = _modules(source), set()
     for cell in source.cells:
-        settings = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and settings.get("grade") and not settings.get("solution"):
-            continue
-        given |= set(re.findall(r"\b(?:" + "|".join(map(re.escape, modules)) + r")\.(\w+)", cell.source))
+        if not is_test(cell):
+            given |= set(re.findall(r"\b(?:" + "|".join(map(re.escape, modules)) + r")\.(\w+)", cell.source))
     told = []
     for cell in notebook.cells:
         settings = cell.metadata.get("nbgrader", {})
@@ -61,14 +61,14 @@ def _modules(source):
     found = set()
     for cell in source.cells:
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("locked"):
-            for node in _nodes(cell.source):
+            for node in ast.walk(_tree(cell.source)):
                 if isinstance(node, ast.ImportFrom) and node.module in PACKAGES:
                     found |= {one.asname or one.name for one in node.names}
     return found or {"lab"}
 
 
 def _taken(source, modules, given):
-    for node in _nodes(source):
+    for node in ast.walk(_tree(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
             if node.attr not in given and not node.attr.startswith("check_"):
                 yield f"uses `{node.value.id}.{node.attr}`: code of the lab, which the task does not give."
@@ -89,11 +89,12 @@ def _taken(source, modules, given):
             yield f"names `{node.value[:60]}`: code of the lab or of the grader."
 
 
-def _nodes(source):
+def _tree(source):
+    """Return the tree of a cell; an empty one if it is no Python."""
     try:
-        return list(ast.walk(ast.parse(plain(source))))
+        return ast.parse(plain(source))
     except (SyntaxError, ValueError, RecursionError):
-        return []
+        return ast.Module([], [])
 
 
 def top_names(source):
@@ -104,12 +105,7 @@ def top_names(source):
     >>> sorted(top_names("a, b = 1, 2\\ndef f():\\n    c = 3\\nimport os.path as p\\nt['x'] = 1"))
     ['a', 'b', 'f', 'p', 't']
     """
-    found = set()
-    try:
-        tree = ast.parse(plain(source))
-    except (SyntaxError, ValueError, RecursionError):
-        return found
-    waiting = list(tree.body)
+    found, waiting = set(), list(_tree(source).body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -132,8 +128,3 @@ def top_names(source):
                 found.add(owner.id)
         waiting += ast.iter_child_nodes(node)
     return found
-
-
-def plain(source):
-    """Return a cell without the lines that are for IPython."""
-    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())

@@ -1,7 +1,5 @@
 """Stand-ins for what stays in the other kernel: to call one, or to ask for an attribute, sends a message."""
 
-import contextlib
-import dis
 import json
 import sys
 from pathlib import Path
@@ -134,13 +132,6 @@ def special_method_of(owner, name):
     if name == "__iter__":
         return lambda: list(owner)
     return getattr(owner, name)
-
-
-def does_nothing(function):
-    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
-    with contextlib.suppress(Exception):
-        return {step.opname for step in dis.get_instructions(function)} <= idle
-    return False
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -15,14 +15,13 @@ import warnings
 
 import numpy as np
 
-from cimlab.checks import CheckFailed
+from cimlab.checks import CheckFailed, _does_nothing
 from cimlab.grading.apart_errors import describe, raise_again
 from cimlab.grading.apart_stands import (
     CHANGEABLE,
     SPECIAL,
     StandIn,
     differs,
-    does_nothing,
     lacks,
     snapshot,
     special_method_of,
@@ -214,7 +213,8 @@ class Talk:
         except CannotCross:
             raise
         except (Exception, KeyboardInterrupt, SystemExit) as error:
-            answer = {"error": describe(error, function)}
+            # No line of a test is told to the hand-in.
+            answer = {"error": describe(error, function if self.trusting else None)}
         changed = {}
         for place, (value, sent, was) in enumerate(zip(given, packed, before, strict=True)):
             if isinstance(value, CHANGEABLE) and differs(value, was, sent, self):
@@ -241,11 +241,11 @@ class Talk:
             self.lent[number] = value  # also keeps it alive, and so its id its own
         if isinstance(value, FUNCTIONS):
             name = getattr(value, "__name__", "function")
-            return {"t": "function", "of": number, "n": str(name)[:80], "empty": does_nothing(value)}
+            return {"t": "function", "of": number, "n": str(name)[:80], "empty": _does_nothing(value)}
         kind = type(value)
         known = set().union(*(vars(one) for one in kind.__mro__))  # not hasattr: that looks into the metaclass too
         can = [name for name in SPECIAL if name in known]
-        own = value.__name__ if isinstance(value, type) else getattr(value, "__name__", "") if callable(value) else ""
+        own = getattr(value, "__name__", "") if callable(value) else ""
         module = str(getattr(kind, "__module__", ""))[:200]
         return {"t": "object", "of": number, "m": module, "n": str(kind.__name__)[:80],
                 "can": can, "own": str(own)[:80]}  # fmt: skip
@@ -257,7 +257,7 @@ class Talk:
             return self.lent[int(packed["of"])]
         if kind == "module":
             found = sys.modules.get(str(packed["n"]))
-            if found is None:
+            if not isinstance(found, types.ModuleType):  # the names of a test are in `__main__`, which is none
                 raise CannotCross(f"The module {packed['n']!s:.80} is not known here.")
             return found
         if self.trusting and kind == "object" and "engine" in packed:

@@ -157,11 +157,11 @@ def _unpack_array(packed, more):
     return np.frombuffer(data, dtype=_dtype_of(packed["d"])).reshape(shape)
 
 
-def _pack_column(values, more):
-    """Pack the array of a column or an index, whatever pandas keeps it in."""
-    dtype = values.dtype
+def _pack_column(column, more):
+    """Pack the values of a column or an index, whatever pandas keeps them in."""
+    dtype, values = column.dtype, column.array
     if isinstance(dtype, np.dtype):
-        array = np.asarray(values)
+        array = column.to_numpy()
         return _pack_texts(array, more) if dtype.kind == "O" else _pack_array(array, more)
     if isinstance(dtype, pd.StringDtype):
         blank = "NA" if dtype.na_value is pd.NA else "nan"
@@ -178,12 +178,7 @@ def _pack_column(values, more):
         ends = [_pack_index(side, more) for side in (values.left, values.right)]
         return {"t": "intervals", "c": dtype.closed, "v": ends}
     if hasattr(values, "_mask") and hasattr(values, "_data"):  # Int64, boolean, Float32 …
-        return {
-            "t": "masked",
-            "d": str(dtype),
-            "v": _pack_array(values._data, more),
-            "m": _pack_array(values._mask, more),
-        }
+        return {"t": "masked", "v": _pack_array(values._data, more), "m": _pack_array(values._mask, more)}
     if isinstance(dtype, pd.ArrowDtype):
         return {"t": "arrow", "d": str(dtype), "v": [more(one) for one in values.to_numpy(object, na_value=None)]}
     raise CannotCross(f"A column of the kind {dtype} cannot be handed over.")
@@ -246,8 +241,7 @@ def _pack_index(index, more):
         levels = [_pack_index(level, more) for level in index.levels]
         codes = [_pack_array(np.asarray(code), more) for code in index.codes]
         return {"t": "levels", "v": levels, "c": codes, "n": [more(name) for name in index.names]}
-    values = index.array if not isinstance(index.dtype, np.dtype) or index.dtype.kind in TIMES else index.to_numpy()
-    return {"t": "index", "v": _pack_column(values, more), "n": more(index.name)}
+    return {"t": "index", "v": _pack_column(index, more), "n": more(index.name)}
 
 
 def _unpack_index(packed, more):
@@ -266,12 +260,8 @@ def _unpack_index(packed, more):
 
 
 def _pack_series(series, more):
-    return {
-        "t": "series",
-        "v": _pack_column(series.array if not isinstance(series.dtype, np.dtype) else series.to_numpy(), more),
-        "i": _pack_index(series.index, more),
-        "n": more(series.name),
-    }
+    values, index = _pack_column(series, more), _pack_index(series.index, more)
+    return {"t": "series", "v": values, "i": index, "n": more(series.name)}
 
 
 def _unpack_series(packed, more):
@@ -280,8 +270,7 @@ def _unpack_series(packed, more):
 
 
 def _pack_table(table, more):
-    columns = [table.iloc[:, place] for place in range(table.shape[1])]
-    values = [_pack_column(one.to_numpy() if isinstance(one.dtype, np.dtype) else one.array, more) for one in columns]
+    values = [_pack_column(table.iloc[:, place], more) for place in range(table.shape[1])]
     return {"t": "table", "c": _pack_index(table.columns, more), "i": _pack_index(table.index, more), "v": values}
 
 
@@ -318,8 +307,7 @@ def _unpack_dict(packed, more):
 
 def _pack_timestamp(value, more):
     zone = str(value.tz) if value.tz is not None else None
-    return {"t": "timestamp", "v": value.as_unit("ns").value if value.unit == "ns" else value._value, "u": value.unit,
-            "z": zone}  # fmt: skip
+    return {"t": "timestamp", "v": value._value, "u": value.unit, "z": zone}
 
 
 def _unpack_timestamp(packed, more):

@@ -80,9 +80,65 @@ def read_notebooks(course, lab, step="solutions"):
     return found
 
 
+def reports_folder(course, lab, out=None):
+    """Return the folder into which a command writes about a lab: the one that is given, or reports/LAB.
+
+    Raises
+    ------
+    CourseError
+        If it is a file.
+    """
+    out = out or course / "reports" / lab
+    if out.exists() and not out.is_dir():
+        raise CourseError(f"{out} is a file: --out takes a folder.")
+    return out
+
+
 def all_cells(source):
     """Return the cells of a notebook, or of all notebooks of a lab ({name: notebook}), in their order."""
     return source.cells if hasattr(source, "cells") else [cell for part in source.values() for cell in part.cells]
+
+
+def is_test(cell):
+    """Return whether a cell is an automatic test.
+
+    Parameters
+    ----------
+    cell : nbformat.NotebookNode
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from nbformat.v4 import new_code_cell
+    >>> is_test(new_code_cell(metadata={"nbgrader": {"grade": True, "solution": False, "locked": True}}))
+    True
+    >>> is_test(new_code_cell(metadata={"nbgrader": {"grade": True, "solution": True}})), is_test(new_code_cell())
+    (False, False)
+    """
+    settings = cell.metadata.get("nbgrader", {})
+    return cell.cell_type == "code" and bool(settings.get("grade")) and not settings.get("solution")
+
+
+def plain(source):
+    """Return the source of a cell without the lines that are for IPython (they are left blank).
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> plain("%time\\nx = 1\\n!ls")
+    '\\nx = 1\\n'
+    """
+    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
 
 
 def check_ids(lab, notebooks):
@@ -109,6 +165,32 @@ def check_ids(lab, notebooks):
         )
 
 
+def lab_points(source):
+    """Return ({id of an automatic test: its points}, the sum of the points that a person gives)."""
+    points, manual = {}, 0
+    for cell in all_cells(source):
+        settings = cell.metadata.get("nbgrader", {})
+        if settings.get("grade") and not settings.get("solution"):
+            points[settings["grade_id"]] = settings["points"]
+        elif settings.get("grade") or settings.get("task"):
+            manual += settings["points"]
+    return points, manual
+
+
+def answer_of_tests(source):
+    """Return {id of an automatic test: id of the answer cell that it marks}: the last answer above it."""
+    if not hasattr(source, "cells"):  # the notebooks of a lab
+        return {test: cell for part in source.values() for test, cell in answer_of_tests(part).items()}
+    owner, answer = {}, None
+    for cell in source.cells:
+        settings = cell.metadata.get("nbgrader", {})
+        if settings.get("solution") and cell.cell_type == "code":
+            answer = settings["grade_id"]
+        elif settings.get("grade") and not settings.get("solution"):
+            owner[settings["grade_id"]] = answer
+    return owner
+
+
 @contextlib.contextmanager
 def temporary_course(course, labs):
     """Make a copy of the course that holds only its settings and the sources of some labs; yield its folder."""
@@ -123,6 +205,14 @@ def temporary_course(course, labs):
                 ignore=shutil.ignore_patterns("mutants.*", ".ipynb_checkpoints"),
             )
         yield folder
+
+
+def open_folders(course):
+    """Return nbgrader's `CourseDirectory` with the settings of a course folder: where everything lies."""
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config.loader import PyFileConfigLoader
+
+    return CourseDirectory(config=PyFileConfigLoader(CONFIG, path=str(course)).load_config())
 
 
 def open_api(course, gradebook=None):

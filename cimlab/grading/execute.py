@@ -1,5 +1,6 @@
 """Run a hand-in so that a dead kernel, an endless loop or a flood of output costs only what could not run."""
 
+import os
 import time
 
 from nbclient.exceptions import DeadKernelError
@@ -7,6 +8,8 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_locked
 from traitlets import Integer
+
+from cimlab.grading import own_data
 
 DIED = "Python was ended by the code of this cell (by `exit`, or because the memory was full)."
 NOT_RUN = "This cell was not run, because Python had been ended by a cell above it."
@@ -45,6 +48,17 @@ class ExecuteAll(Execute):
         self.started = False
         return super().preprocess(nb, resources, km)
 
+    def start_new_kernel(self, **kwargs):
+        return super().start_new_kernel(env=os.environ | self._own_variables(), **kwargs)
+
+    def _own_variables(self):
+        """Return the environment variables of a student who has data of their own (see `own_data`)."""
+        converter = getattr(self.parent, "parent", None)  # its parent is the exporter
+        coursedir, facts = getattr(converter, "coursedir", None), self.resources.get("nbgrader")
+        if coursedir is None or not facts:
+            return {}
+        return own_data.environment(coursedir.root, facts["assignment"], facts["student"])
+
     def preprocess_cell(self, cell, resources, index):
         self.started = True
         self.printed = 0
@@ -55,6 +69,9 @@ class ExecuteAll(Execute):
         if self.reason_to_skip:
             _fail(cell, "NotRun", self.reason_to_skip)
             return cell, resources
+        return self._run_cell(cell, resources, index)
+
+    def _run_cell(self, cell, resources, index):
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
         except DeadKernelError:

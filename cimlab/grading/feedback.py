@@ -3,8 +3,12 @@
 import html
 import re
 
-# The errors whose traceback is nothing but a sentence (see checks.CheckFailed, execute and nbgrader_config.py).
-SENTENCES = {"CheckFailed", "KernelDied", "NotRun", "TimeUp"}
+# The errors whose traceback is nothing but a sentence (see checks.CheckFailed, execute and nbgrader_config.py): they
+# are the student's affair. By all but the first, nothing was checked.
+UNFINISHED = {"KernelDied", "NotRun", "TimeUp"}
+SENTENCES = {"CheckFailed", *UNFINISHED}
+# Where the chapters are, as seen from a page that `nbgrader fetch_feedback` has put to labs/LAB/feedback/TIME/.
+CHAPTERS = "../../../../chapters/"
 HIDDEN, SCHEME = "BEGIN HIDDEN TESTS", "BEGIN MARK SCHEME"
 # A student's function may print or raise what a hidden test has called it with; this part of a sentence is left out.
 CALL = re.compile(r"^`(\w+)\(.*?\)` stops with (\w+)(?:: .*?)?(?P<line> \(in your line `[^`]*`\))?\.(?=$| )", re.DOTALL)
@@ -62,21 +66,32 @@ def is_fixed(cell):
     return bool(cell.metadata.get("nbgrader", {}).get("locked"))
 
 
+def split_hidden(source):
+    """Return the text of a cell without hidden tests and mark scheme, and the text of these.
+
+    Examples
+    --------
+    >>> split_hidden("a\\n### BEGIN HIDDEN TESTS\\nb\\n### END HIDDEN TESTS\\nc")
+    ('a\\nc', 'b')
+    """
+    shown, hidden, inside = [], [], False
+    for line in source.split("\n"):
+        if HIDDEN in line or SCHEME in line:
+            inside = True
+        elif "END HIDDEN TESTS" in line or "END MARK SCHEME" in line:
+            inside = False
+        else:
+            (hidden if inside else shown).append(line)
+    return "\n".join(shown), "\n".join(hidden)
+
+
 def leaky_lines(notebook, released):
     """Return the lines of hidden tests and mark schemes that the student has not seen anywhere else."""
     seen = "\n".join(cell.source for cell in released)
     seen += "\n".join(cell.source for cell in notebook.cells if HIDDEN not in cell.source and SCHEME not in cell.source)
-    lines = []
-    for cell in notebook.cells:
-        inside = False
-        for line in cell.source.splitlines() if is_fixed(cell) or SCHEME in cell.source else []:
-            if HIDDEN in line or SCHEME in line:
-                inside = True
-            elif "END HIDDEN TESTS" in line or "END MARK SCHEME" in line:
-                inside = False
-            elif inside and len(line.strip()) >= 20 and line.strip() not in seen:
-                lines.append(line.strip())
-    return lines
+    texts = [split_hidden(cell.source)[1] for cell in notebook.cells if is_fixed(cell) or SCHEME in cell.source]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    return [line for line in lines if len(line) >= 20 and line not in seen]
 
 
 def leaks(page, lines):

@@ -1,11 +1,15 @@
 """`cimlab feedback LAB`: a page for each student, by nbgrader's own generate_feedback, also for those without marks."""
 
+import shutil
 import sys
 from pathlib import Path
 
-from cimlab.grading.course import CourseError, find_course, lab_names, open_api, reason
+from cimlab.grading.course import CourseError, find_course, lab_names, open_api, read_notebooks, reason
+from cimlab.grading.feedback import CHAPTERS
+from cimlab.grading.grade_find import hand_ins
 
-CHAPTERS = "../../../../chapters/"
+# What `nbgrader release_feedback` needs of a hand-in beside the pages.
+FOR_RELEASE = ("timestamp.txt", "submission_secret.txt")
 
 
 def add_arguments(parser):
@@ -66,10 +70,9 @@ def write_pages(course, lab, students=None, chapters=CHAPTERS):
     api = open_api(course)
     settings = Config()
     settings.GenerateFeedback.exporter_class = "cimlab.grading.feedback_page.FeedbackPage"
-    settings.GenerateFeedback.preprocessors = []
     settings.FeedbackPage.chapters = chapters
     api.update_config(settings)
-    graded = _students(api, "autograded", lab)
+    graded = hand_ins(api.coursedir, lab, "autograded")
     without = {student: why for student, why in unmarked(api, lab).items() if student not in graded}
     for student in students or []:
         if student not in graded and student not in without:
@@ -88,16 +91,8 @@ def write_pages(course, lab, students=None, chapters=CHAPTERS):
     for student, why in without.items():
         if not students or student in students:
             made["reviews"][student] = why
-            _write_review(api, student, lab, why)
+            _write_review(api, student, lab, why, read_notebooks(course, lab))
     return made
-
-
-def _students(api, step, lab):
-    folder = api.coursedir.format_path(getattr(api.coursedir, f"{step}_directory"), "*", lab)
-    place = Path(folder).parts.index("*")
-    root = Path(*Path(folder).parts[:place])
-    found = [path for path in root.glob(str(Path(*Path(folder).parts[place:]))) if path.is_dir()]
-    return sorted(path.parts[place] for path in found)
 
 
 def _place(api, student, lab):
@@ -106,20 +101,12 @@ def _place(api, student, lab):
 
 def unmarked(api, lab):
     """Return {student: why there are no marks} of those who have handed in."""
-    import sqlalchemy as sql
+    from cimlab.grading.grade_write import verdicts_of
 
-    handed_in = _students(api, "submitted", lab)
-    why = dict.fromkeys(handed_in, "It has not been graded yet.")
-    engine = sql.create_engine(api.coursedir.db_url)
-    try:
-        with engine.connect() as connection:
-            if sql.inspect(engine).has_table("cimlab_verdict"):
-                text = "select student, reason, marked from cimlab_verdict where assignment = :lab"
-                for student, words, marked in connection.execute(sql.text(text), {"lab": lab}):
-                    if student in why and not marked and words:
-                        why[student] = words
-    finally:
-        engine.dispose()
+    why = dict.fromkeys(hand_ins(api.coursedir, lab), "It has not been graded yet.")
+    for student, row in verdicts_of(api.coursedir.db_url, lab).items():
+        if student in why and not row["marked"] and row["reason"]:
+            why[student] = row["reason"]
     return why
 
 
@@ -136,21 +123,26 @@ def waiting(api, lab, students=None):
         return sum(bool(hand_in.needs_manual_grade) for hand_in in mine)
 
 
-def _write_review(api, student, lab, why):
+def _write_review(api, student, lab, why, notebooks):
+    """Write the page of a hand-in without marks under the name of each notebook; nothing older stays beside it."""
     from nbgrader.api import Gradebook, MissingEntry
 
-    from cimlab._whole import whole_file
-    from cimlab.grading.feedback_page import _who, make_review_page
+    from cimlab.grading.feedback_page import make_review_page, name_of
 
     with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as gradebook:
         try:
-            who = _who(gradebook.find_student(student))
+            who = name_of(gradebook.find_student(student))
         except MissingEntry:
             who = student
-    path = _place(api, student, lab) / f"{lab}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as place:
-        place.write_text(make_review_page(lab, who, why), encoding="utf-8")
+    page, folder = make_review_page(lab, who, why), _place(api, student, lab)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    for name in notebooks:
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    for path in (hand_ins(api.coursedir, lab)[student] / name for name in FOR_RELEASE):
+        if path.is_file() and not path.is_symlink():  # a link of a stranger may lead anywhere
+            shutil.copy(path, folder)
 
 
 def summary(made, lab):

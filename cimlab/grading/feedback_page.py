@@ -9,7 +9,7 @@ from traitlets import Unicode
 
 from cimlab.grading import feedback, feedback_read
 from cimlab.grading.feedback_read import WAITS
-from cimlab.grading.repair_files import student_versions
+from cimlab.grading.repair import released_cells
 
 # Nothing is loaded and no script is run, whatever stands in a hand-in or in a comment; it is cleaned besides.
 PAGE = """\
@@ -85,7 +85,7 @@ class FeedbackPage(HTMLExporter):
     """The exporter of `nbgrader generate_feedback` and `cimlab feedback`."""
 
     chapters = Unicode(
-        "../../../../chapters/",
+        feedback.CHAPTERS,
         help="Where the chapters are, as seen from the page (`nbgrader fetch_feedback`: labs/LAB/feedback/TIME/).",
     ).tag(config=True)
 
@@ -94,15 +94,11 @@ class FeedbackPage(HTMLExporter):
         student, lab, book = info["student"], info["assignment"], info["notebook"]
         with Gradebook(info["db_url"]) as gradebook:
             marks = feedback_read.marks_of(gradebook, student, lab, book)
-            who = _who(gradebook.find_student(student))
+            who = name_of(gradebook.find_student(student))
             handed_in = gradebook.find_submission(lab, student)
             about = {"total": (handed_in.score, handed_in.max_score), "penalty": handed_in.late_submission_penalty or 0}
             about |= {"books": len(handed_in.notebooks), "when": handed_in.timestamp, "file": f"{book}.ipynb"}
-        try:
-            released = student_versions(self._course(), lab).get(book, [])
-        except (OSError, AttributeError):
-            released = []
-        data = feedback_read.gather(nb, marks, released, lab)
+        data = feedback_read.gather(nb, marks, released_cells(self.parent.coursedir, lab, book), lab)
         page = make_page(data, who, about, self.chapters)
         found = feedback.leaks(page, data["leaky"])
         if found:
@@ -110,9 +106,6 @@ class FeedbackPage(HTMLExporter):
         resources.setdefault("outputs", {})
         resources["output_extension"] = ".html"
         return page, resources
-
-    def _course(self):
-        return self.parent.coursedir.root
 
 
 class LeakError(Exception):
@@ -341,7 +334,8 @@ def _of(points, most, waits=False):
     return f"{'–' if waits and not points else f'{round(points, 2):g}'} of {most:g}"
 
 
-def _who(student):
+def name_of(student):
+    """Return how a page names a student (`nbgrader.api.Student`): the id, and the name as it is written."""
     last, first = student.last_name or "", student.first_name or ""
     name = f"{last}{first}" if not first.isascii() else f"{first} {last}"
     return f"{student.id} {name}".strip()

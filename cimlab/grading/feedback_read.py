@@ -29,7 +29,7 @@ def gather(notebook, marks, released, lab):
     notebook : nbformat.NotebookNode
         The graded notebook, as it is in autograded/.
     marks : dict of str to dict
-        Graded cell → points, of, waits, by_hand, comment (see `marks_of`).
+        Graded cell → points, of, waits, by_hand, comment; and comments (see `marks_of`).
     released : list of nbformat.NotebookNode
         The cells of the student version; may be empty.
     lab : str
@@ -56,6 +56,7 @@ def gather(notebook, marks, released, lab):
         if flags.get("solution") and not flags.get("grade"):
             answer = cell_name
             questions[answer] = _question(answer, cell, titles, stubs, lab)
+            questions[answer]["comment"] = marks.get(f"comment on {answer}", "")
         elif cell_name in marks:
             by_hand = bool(flags.get("solution") or flags.get("task"))
             key = cell_name if by_hand or answer is None else answer
@@ -75,7 +76,10 @@ def gather(notebook, marks, released, lab):
 
 
 def marks_of(gradebook, student, lab, notebook):
-    """Return {graded cell: points, of, waits, by_hand, comment} of a hand-in.
+    """Return {graded cell: points, of, waits, by_hand, comment} of a hand-in, and the comments on other answers.
+
+    A comment is what the instructor has written; it stands also under "comment on CELL", since an answer in code has
+    no points of its own.
 
     Parameters
     ----------
@@ -83,14 +87,13 @@ def marks_of(gradebook, student, lab, notebook):
     student, lab, notebook : str
     """
     handed_in = gradebook.find_submission_notebook(notebook, lab, student)
-    comments = {comment.cell.name: comment.comment for comment in handed_in.comments if comment.comment}
+    comments = {one.cell.name: one.manual_comment for one in handed_in.comments if one.manual_comment}
     return {
         grade.cell.name: {
             "points": float(grade.score or 0),
             "of": float(grade.max_score or 0),
             "waits": bool(grade.needs_manual_grade),
             "by_hand": grade.manual_score is not None,
-            "extra": float(grade.extra_credit or 0),
             "comment": comments.get(grade.cell.name) or "",
         }
         for grade in handed_in.grades
@@ -119,7 +122,7 @@ def _question(key, cell, titles, stubs, lab):
 
 def _add(question, cell, mark, by_hand):
     check = {"points": mark["points"], "of": mark["of"], "by_hand": mark["by_hand"], "waits": mark["waits"]}
-    check |= {"sentence": "", "report": "", "hidden": HIDDEN in cell.source, "kind": "", "extra": mark.get("extra", 0)}
+    check |= {"sentence": "", "report": "", "hidden": HIDDEN in cell.source, "kind": ""}
     if by_hand:
         check["criterion"] = "Graded by a person"
         question["comment"] = mark["comment"]

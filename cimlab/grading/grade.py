@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from cimlab.grading.course import CONFIG, CourseError, find_course, lab_names
+from cimlab.grading.course import CourseError, find_course, lab_names, open_folders
 
 
 def add_arguments(parser):
@@ -115,7 +115,7 @@ def grade(course, lab, students=None, force=False, jobs=4, isolation="auto", sch
     from cimlab.grading.grade_write import Ledger
 
     started = time.monotonic()
-    folders = _folders(course)
+    folders = open_folders(course)
     with _alone(course), contextlib.closing(_ledger(folders, lab, Ledger)) as ledger:
         ledger.recover()
         rows = ledger.rows_of_lab()
@@ -129,13 +129,6 @@ def grade(course, lab, students=None, force=False, jobs=4, isolation="auto", sch
             done["kernels"] = plan.carry_out(new, jobs, isolation, scheduler, warm, say)
         done |= _summary(ledger, rows, found, new)
     return done | {"seconds": time.monotonic() - started}
-
-
-def _folders(course):
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config.loader import PyFileConfigLoader
-
-    return CourseDirectory(config=PyFileConfigLoader(CONFIG, path=str(course)).load_config())
 
 
 def _ledger(folders, lab, make):

@@ -10,7 +10,6 @@ one process grades one hand-in after the other, and who asks for it starts as ma
 
 import contextlib
 import gc
-import importlib.util
 import io
 import json
 import logging
@@ -25,6 +24,8 @@ import threading
 import time
 import traceback
 from pathlib import Path
+
+from cimlab._whole import whole_file
 
 ENDED = {"KernelDied", "NotRun"}
 SENTENCES = {"CheckFailed", "KernelDied", "NotRun", "TimeUp"}  # errors of a test that are the student's affair
@@ -78,21 +79,21 @@ def _get_ready(config, open_ones):
         import nbgrader.apps
 
         return {"kernels": "cold", "why": [config["reason"]] if config["reason"] else []}, None
-    import nbgrader.preprocessors  # in one thread: its modules import one another in a circle
+    import nbformat  # before the thread, which needs it too: two that import one circle of modules may fail
 
     from cimlab.grading.grade_zygotes import Zygotes
 
     zygotes = Zygotes(config)
     starter = threading.Thread(target=zygotes.start)
     starter.start()
-    import nbgrader.apps
+    import nbgrader.apps  # the thread uses nothing of it
 
-    assert nbgrader.apps and nbgrader.preprocessors
+    assert nbformat and nbgrader.apps
     starter.join()
     if zygotes.refused:
         return {"refused": zygotes.refused}, None
     open_ones.callback(zygotes.close)
-    return {"kernels": zygotes.kernels, "why": zygotes.why, "apart": zygotes.apart}, zygotes
+    return {"kernels": zygotes.kernels, "why": zygotes.why}, zygotes
 
 
 def ready_api(config):
@@ -104,7 +105,7 @@ def ready_api(config):
     api = open_api(template)
     if config["warm"]:
         steps = api.config.Autograde.get("autograde_preprocessors")
-        if steps and importlib.util.find_spec("cimlab.grading.apart"):
+        if steps:
             api.config.Autograde.autograde_preprocessors = [APART_RUN if one == STOCK_RUN else one for one in steps]
     folders = api.coursedir
     folders.directory_structure = "{nbgrader_step}/{student_id}/{assignment_id}"
@@ -236,8 +237,8 @@ def _grade_and_note(api, config, task):
 
 
 def _note(folder, result):
-    (folder / "result.part").write_text(json.dumps(result), encoding="utf-8")
-    (folder / "result.part").replace(folder / "result.json")
+    with whole_file(folder / "result.json") as place:
+        place.write_text(json.dumps(result), encoding="utf-8")
 
 
 def grade_one(api, folder, lab):

@@ -25,16 +25,19 @@ class Refused(Exception):
     """A hand-in that is not even opened; the text says why and what to do."""
 
 
-def hand_ins(coursedir, lab):
+def hand_ins(coursedir, lab, step="submitted"):
     """Return {student: folder of the hand-in}, in the order of the ids.
 
     Parameters
     ----------
     coursedir : nbgrader.coursedir.CourseDirectory
     lab : str
+    step : str
+        "submitted", "autograded" or "feedback".
     """
-    pattern = coursedir.format_path(coursedir.submitted_directory, "*", glob.escape(lab))
-    name = coursedir.format_path(coursedir.submitted_directory, "(?P<student>[^/\\\\]+)", re.escape(lab), escape=True)
+    place = getattr(coursedir, f"{step}_directory")
+    pattern = coursedir.format_path(place, "*", glob.escape(lab))
+    name = coursedir.format_path(place, "(?P<student>[^/\\\\]+)", re.escape(lab), escape=True)
     found = {}
     for path in glob.glob(pattern):  # noqa: PTH207
         match = re.fullmatch(name, path)
@@ -190,28 +193,44 @@ def lab_version(cells, imports, files=()):
 
 
 def course_modules(imports):
-    """Return the files of the package that import statements name, those of a subpackage all.
+    """Return the files of the package that import statements name, and what these import in their turn.
+
+    Of a subpackage all files are taken: which of its names are used is not looked at. The wings are left out: what the
+    retailer makes has a fingerprint of its own.
 
     Examples
     --------
-    >>> [path.name for path in course_modules(["import pandas", "from cimlab import checks", "import cimlab"])]
-    ['checks.py']
+    >>> found = course_modules(["import pandas", "from cimlab import checks"])
+    >>> [path.name for path in found if "compare" in path.name or "check" in path.name]
+    ['_compare.py', 'checks.py']
+    >>> course_modules(["import pandas", "from cimlab.retailer import draws"])
+    []
     """
-    found = set()
-    for statement in imports:
-        node = ast.parse(statement).body[0]
-        names = [alias.name for alias in node.names]
-        if isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{name}" for name in names] + [node.module or ""]
-        for name in names:
-            place = PACKAGE.parent.joinpath(*name.split("."))
-            if name.split(".")[0] != PACKAGE.name or place == PACKAGE:
-                continue
-            if place.with_suffix(".py").is_file():
-                found.add(place.with_suffix(".py"))
-            elif place.is_dir() and place.name != "labs":
-                found.update(place.rglob("*.py"))
+    found, waiting = set(), list(imports)
+    while waiting:
+        new = {path for name in _imported(waiting.pop()) for path in _files_of(name)} - found
+        found |= new
+        waiting += [path.read_text(encoding="utf-8") for path in new]
     return sorted(found)
+
+
+def _imported(source):
+    """Return the names that import statements could mean, those in functions too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
+def _files_of(name):
+    package, *parts = name.split(".")
+    if package != PACKAGE.name or parts[:1] in (["retailer"], ["grading"]):
+        return []
+    place = PACKAGE.joinpath(*parts)
+    if parts in ([], ["labs"]):
+        return place.glob("__init__.py")
+    return [place.with_suffix(".py")] if place.with_suffix(".py").is_file() else place.rglob("*.py")
 
 
 def _edition():

@@ -1,6 +1,7 @@
 """What is to be graded in a lab, what each hand-in needs for it, and what is written of it (see `grade`)."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -43,40 +44,49 @@ class Plan:
         self.version = grade_find.lab_version(cells, self.imports, files)
 
     def new(self, found, force):
-        """Return {student: Task or Refused} of what is new or has changed."""
+        """Return {student: why it is refused, or None} of what is new or has changed."""
         from cimlab.grading import grade_find
 
         verdicts, new = self.ledger.verdicts(), {}
         for student, path in found.items():
             with contextlib.suppress(OSError):
                 grade_find.set_aside_time(path)
+            reason = None
             try:
-                hand_in, notes = grade_find.take(path, ignore=self.folders.ignore, largest=self.largest)
-                task = Task(student, None, hand_in, notes, {})
-            except grade_find.Refused as reason:
-                hand_in, task = "refused", reason
+                hand_in, _ = grade_find.take(path, ignore=self.folders.ignore, largest=self.largest)
+            except grade_find.Refused as refused:
+                hand_in, reason = "refused", str(refused)
             old = verdicts.get(student)
-            if force or old is None or (old["hand_in"], old["lab"]) != (hand_in, self.version):
-                new[student] = task
+            if force or old is None or (old["hand_in"], old["lab"]) != (hand_in, self.version_for(student)):
+                new[student] = reason
         return new
+
+    def version_for(self, student):
+        """Return the fingerprint of the lab, with that of the student's own data where there are such."""
+        from cimlab.grading import own_data
+
+        with contextlib.suppress(CourseError):  # who has no seed is refused by `task`
+            if (seed := own_data.seed_of(self.course, student)) is not None:
+                return hashlib.sha256(f"{self.version} {seed}".encode()).hexdigest()
+        return self.version
 
     def carry_out(self, new, jobs, isolation, scheduler, warm, say):
         """Grade and write; return what kind of kernels there were."""
         from tqdm import tqdm
 
-        from cimlab.grading import grade_find
         from cimlab.grading.grade_run import Pool
 
         tqdm.monitor_interval = 0  # no thread for it
-        refused = {student: one for student, one in new.items() if isinstance(one, grade_find.Refused)}
-        for student, reason in refused.items():
-            self.save(student, "refused", {"failure": str(reason), "seconds": 0.0})
-        students = [student for student in new if student not in refused]
+        for student, reason in new.items():
+            if reason is not None:
+                self.save(student, "refused", {"failure": reason, "seconds": 0.0})
+        students = [student for student, reason in new.items() if reason is None]
         if not students:
             return None
         with tempfile.TemporaryDirectory(prefix="cimlab-grade-", ignore_cleanup_errors=True) as work:
             work = Path(work).resolve()
-            config = self.config(self.template(work), isolation, warm)
+            self.template(work)
+            config = self.config(work, isolation, warm)
             jobs = max(1, min(jobs, len(students)))
             if scheduler:
                 from cimlab.grading.grade_dask import Cluster
@@ -88,7 +98,7 @@ class Plan:
             with pool, bar:
                 for line in notices(pool.ready, isolation):
                     say(line)
-                tasks = (one for student in students if (one := self.task(student, work / "tasks")) is not None)
+                tasks = (one for student in students if (one := self.task(student, work)) is not None)
                 for task, happened in pool.run(tasks):
                     self.finish(task, happened, config["deadline"])
                     bar.update()
@@ -140,16 +150,14 @@ class Plan:
         left_out = shutil.ignore_patterns(*self.folders.ignore, "*.ipynb")
         shutil.copytree(self.given, folder / "solutions" / self.lab, ignore=left_out)
         make_private(folder / "gradebook.db", self.folders.course_id, self.rows)
-        self.registered = folder / "gradebook.db"
-        return folder
 
     def task(self, student, work):
         """Return the task of a student, its files copied; None if they have become such as are refused."""
         from cimlab.grading import grade_find, own_data
         from cimlab.grading.grade_write import OF_HAND_IN, add_rows
 
-        work.mkdir(exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=work))
+        (work / "tasks").mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=work / "tasks"))
         source = Path(self.folders.format_path(self.folders.submitted_directory, student, self.lab))
         place = folder / "submitted" / student / self.lab
         try:
@@ -158,7 +166,7 @@ class Plan:
         except (grade_find.Refused, CourseError) as reason:
             self.save(student, "refused", {"failure": str(reason), "seconds": 0.0})
             return None
-        shutil.copy(self.registered, folder / "gradebook.db")
+        shutil.copy(work / "gradebook.db", folder)
         rows = self.ledger.rows_of(student)
         if rows["student"]:
             add_rows(folder / "gradebook.db", rows, OF_HAND_IN)
@@ -190,7 +198,7 @@ class Plan:
             verdict = REVIEW if doubts else REPAIRED if repairs else GRADED
             reason = "; ".join([*doubts, *repairs])
         found = {"verdict": verdict, "reason": reason, "seconds": result["seconds"], "hand_in": hand_in}
-        found |= {"lab": self.version, "marks": result.get("marks"), "timestamp": result.get("timestamp")}
+        found |= {"lab": self.version_for(student), "marks": result.get("marks"), "timestamp": result.get("timestamp")}
         self.ledger.save(student, found, folder)
         self.note(student, verdict, reason, result.get("log", ""))
 

@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,9 +12,9 @@ import time
 from pathlib import Path
 
 from cimlab.grading.kernel import DATA, QUIET
+from cimlab.grading.zygote import NAME, end
 
 START = "import sys; sys.path.append(sys.argv[1]); from cimlab.grading.grade_engine import main; main(sys.argv[2])"
-NAME = "cimlab-warm"  # as in provisioner.py, which costs Jupyter's import
 
 
 class EngineEnded(Exception):
@@ -71,7 +70,7 @@ class Engine:
             raise
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def submit(self, folder, variables=None):
+    def submit(self, folder, variables):
         """Have the task of a folder done; return a Future, whose result is whether its time was up.
 
         `variables` of the environment are those of this hand-in only.
@@ -81,7 +80,7 @@ class Engine:
         with self._lock:
             self._waiting[str(folder)] = future
         try:
-            self.process.stdin.write(json.dumps({"folder": str(folder), "variables": variables or {}}) + "\n")
+            self.process.stdin.write(json.dumps({"folder": str(folder), "variables": variables}) + "\n")
             self.process.stdin.flush()
         except OSError:
             self._give_up()
@@ -103,30 +102,21 @@ class Engine:
             future.set_exception(EngineEnded())
 
     def close(self):
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        end(self.process, self._folder, 15)
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.close()
+def for_later(config, ready):
+    """Return the settings for processes that are started later: what was announced as isolated stays so."""
+    return config | {"isolation": "required"} if ready["kernels"] == "isolated" else config
 
 
 class Pool:
     """The processes of this machine: one that forks where kernels are warm, else as many as hand-ins at once."""
 
     def __init__(self, config, jobs):
-        self.config, self.jobs = config, jobs
-        self.engines = [Engine(config)]
+        self.engines, self.jobs = [Engine(config)], jobs
         self.ready = self.engines[0].ready
+        self.config = for_later(config, self.ready)
         self._futures = {}  # of what is being done → (engine, task)
 
     def run(self, tasks):
@@ -134,7 +124,7 @@ class Pool:
 
         Parameters
         ----------
-        tasks : iterable of grade.Task
+        tasks : iterable of grade_plan.Task
             Each is made when its turn comes: its files are copied then.
         """
         waiting, suspects = iter(tasks), []

@@ -51,18 +51,17 @@ def at(moment):
 
 
 def verdicts_of(url, lab):
-    """Return {student: (verdict, reason)} of a gradebook; nothing where `cimlab grade` has not been used.
+    """Return {student: row of the table of verdicts} of a gradebook; nothing where `cimlab grade` has not been used.
 
-    For readers: the report, the export.
+    For readers: the report, the feedback.
     """
     engine = sql.create_engine(url)
     try:
         if not sql.inspect(engine).has_table(TABLE.name):
             return {}
         with engine.connect() as connection:
-            columns = TABLE.c.student, TABLE.c.verdict, TABLE.c.reason
-            rows = connection.execute(sql.select(*columns).where(TABLE.c.assignment == lab))
-            return {student: (verdict, reason) for student, verdict, reason in rows}
+            rows = connection.execute(sql.select(TABLE).where(TABLE.c.assignment == lab)).mappings()
+            return {row["student"]: dict(row) for row in rows}
     finally:
         engine.dispose()
 

@@ -1,10 +1,8 @@
 """The processes from which the kernels of a class are forked: for the code of students, and for the tests."""
 
-import importlib.util
 import threading
 from pathlib import Path
 
-EXAMINERS = "CIMLAB_EXAMINERS"  # as in apart.py
 # What a kernel would import or fill at its first table, its first picture and the first question of a test. The picture
 # is drawn beside pyplot, which knows nothing of it.
 FIRST_TIMES = """
@@ -30,7 +28,6 @@ class Zygotes:
 
     def __init__(self, config):
         self.config, self.refused, self.why, self.kernels = config, None, [], None
-        self.apart = importlib.util.find_spec("cimlab.grading.apart") is not None
         self.students, self.examiners = None, None
 
     def start(self):
@@ -61,43 +58,33 @@ class Zygotes:
         ready = [f"__import__('cimlab.grading.grade_ready', fromlist=['_']).warm({first!r})"] if first else []
 
         def start_examiners():
-            import nbformat
-
-            from cimlab.grading import apart
-
-            notebook = notebooks[0] if first else nbformat.v4.new_notebook()
             try:
-                self.examiners = apart.start_examiners(notebook, imports, room)
+                self.examiners = zygote.start_examiners(first, imports, room)
             except Exception as error:
                 failed.append(error)
 
         other = threading.Thread(target=start_examiners)
-        if self.apart:
-            other.start()
+        other.start()
         try:
             self.students = zygote.start_zygote([*imports, *ready, FIRST_TIMES], room)
         finally:
-            if self.apart:
-                other.join()
+            other.join()
         if failed:
             raise failed[0]
         self.kernels = "isolated" if room else "warm"
+        if room:  # so it is announced: they are not started again without one
+            self.config = self.config | {"isolation": "required"}
 
     def living(self):
         """Start them again if one has been ended; return the environment variables that name them."""
-        both = [one for one in (self.students, self.examiners) if one is not None]
-        if any(one._process.poll() is not None for one in both):
+        from cimlab.grading.zygote import EXAMINERS, VARIABLE
+
+        if any(one._process.poll() is not None for one in (self.students, self.examiners)):
             self.close()
             self.start()
-        return self.variables()
-
-    def variables(self):
-        from cimlab.grading.zygote import VARIABLE
-
-        named = {VARIABLE: self.students.path}
-        if self.examiners:
-            named[EXAMINERS] = self.examiners.path
-        return named
+            if self.refused:
+                raise RuntimeError(self.refused)
+        return {VARIABLE: self.students.path, EXAMINERS: self.examiners.path}
 
     def close(self):
         for one in (self.students, self.examiners):

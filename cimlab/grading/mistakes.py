@@ -16,7 +16,7 @@ Where a lab has several notebooks, the id of the cell says in which the answer s
 ``points: {test_a3_matching: [4, 9]}``. What such a test prints is searched for `says` as well.
 """
 
-from cimlab.grading.course import CourseError, all_cells
+from cimlab.grading.course import CourseError, all_cells, answer_of_tests, lab_points
 
 KEYS = {"name": str, "why": str, "cell": str, "source": str, "points": dict, "says": str}
 AT_LEAST = 2  # for each graded answer; fewer say nothing about whether its checks bite
@@ -54,7 +54,7 @@ def read_mistakes(path, source):
         raise CourseError(f"{path} is no YAML: {error}") from None
     if not isinstance(entries, list):
         raise CourseError(f"{path} has to be a list of mistakes, each beginning with `- name:`.")
-    answers, tests = _answers_and_tests(source)
+    answers, (tests, _) = _answers(source), lab_points(source)
     problems = [
         problem for number, entry in enumerate(entries, 1) for problem in _problems(number, entry, answers, tests)
     ]
@@ -64,7 +64,8 @@ def read_mistakes(path, source):
     ]
     if problems:
         raise CourseError("\n".join([f"{path}:", *(f"  {problem}" for problem in problems)]))
-    return entries, _gaps(entries, _marked(source), tests)
+    marked = set(answer_of_tests(source).values())
+    return entries, _gaps(entries, [answer for answer in answers if answer in marked], tests)
 
 
 def bounds(points):
@@ -84,27 +85,13 @@ def as_text(points):
     return f"{low:g}" if low == high else f"{low:g}-{high:g}"
 
 
-def _answers_and_tests(source):
-    """Return the ids of the code answers and {id of a test: its points}, in the order of the lab."""
-    answers, tests = [], {}
+def _answers(source):
+    """Return the ids of the code answers in the order of the lab."""
+    found = []
     for cell in all_cells(source):
         settings = cell.metadata.get("nbgrader", {})
         if settings.get("solution") and not settings.get("grade") and cell.cell_type == "code":
-            answers.append(settings["grade_id"])
-        elif settings.get("grade") and not settings.get("solution"):
-            tests[settings["grade_id"]] = settings["points"]
-    return answers, tests
-
-
-def _marked(source):
-    """Return the ids of the code answers that a test marks: those above a test."""
-    found, answer = [], None
-    for cell in all_cells(source):
-        settings = cell.metadata.get("nbgrader", {})
-        if settings.get("solution") and not settings.get("grade") and cell.cell_type == "code":
-            answer = settings["grade_id"]
-        elif settings.get("grade") and not settings.get("solution") and answer not in [None, *found]:
-            found.append(answer)
+            found.append(settings["grade_id"])
     return found
 
 

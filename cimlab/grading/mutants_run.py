@@ -21,10 +21,9 @@ import numpy as np
 import pandas as pd
 
 from cimlab.checks import CheckFailed
-from cimlab.grading.course import CourseError, read_notebooks
+from cimlab.grading.course import CourseError, answer_of_tests, read_notebooks
 from cimlab.grading.mutants_make import make_mutants
 from cimlab.grading.mutants_vary import copied, same, variations
-from cimlab.grading.prove import answer_of_tests
 
 CAUGHT, MISSED, EQUAL, CRASH = "caught", "missed", "equivalent", "crash"
 SECONDS = 10  # the least time limit of a mutant; more where the solution itself takes long

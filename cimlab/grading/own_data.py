@@ -18,14 +18,12 @@ from pathlib import Path
 
 from cimlab import _neighbours, _own
 from cimlab.grading.course import CONFIG, CourseError
+from cimlab.grading.kernel import DATA
 
 SEEDS, SECRET = "seeds.csv", "secret.txt"
 FOLDER = "own_data"  # of the course: what is right for whom, for each lab; can be made again
-DATA = "CIMLAB_DATA"
-VARIABLES = (_own.VARIABLE, DATA, _neighbours.OTHERS)
 CROWDED = 0.05  # share of the whole numbers between the least and the largest of a class that are right for somebody
 MOST = 100_000  # characters of an environment variable, well below what systems allow
-_before = {}  # what the variables were before the first hand-in
 
 
 def has_own_data(course):
@@ -48,8 +46,6 @@ def seed_of(course, student):
     CourseError
         If the student is not in seeds.csv and there is no secret, or a file cannot be used.
     """
-    from cimlab.retailer.students import derive_seed
-
     course = Path(course)
     seeds = _read_seeds(course / SEEDS, _time_of(course / SEEDS))
     if student in seeds:
@@ -59,6 +55,8 @@ def seed_of(course, student):
     except OSError:
         secret = ""
     if secret:
+        from cimlab.retailer.students import derive_seed
+
         return derive_seed(secret, student)
     if seeds:
         raise CourseError(f"{course / SEEDS} has no seed for {student}: add a line, or a {SECRET}.")
@@ -112,26 +110,17 @@ def environment(course, lab, student):
     return found | ({_neighbours.OTHERS: others} if others else {})
 
 
-def use(course, lab, student):
-    """Set the variables of `environment` for the kernels that this process starts, or set them back.
+def check_seed(folder):
+    """Refuse the folder of a hand-in, submitted/STUDENT/LAB, if the others have seeds and this student has none.
 
-    For stock nbgrader, which grades one hand-in after the other in one process.
+    Raises
+    ------
+    CourseError
+        As `seed_of`.
     """
-    wanted = environment(course, lab, student)
-    for name in VARIABLES:
-        _before.setdefault(name, os.environ.get(name))
-        value = wanted.get(name, _before[name])
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-
-
-def use_for(folder):
-    """Do as `use` for the folder of a hand-in, submitted/STUDENT/LAB; nothing where students have no own data."""
     course = next((up for up in Path(folder).parents if (up / CONFIG).is_file()), None)
-    if course and has_own_data(course):
-        use(course, Path(folder).name, Path(folder).parent.name)
+    if course:
+        seed_of(course, Path(folder).parent.name)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from cimlab.grading.course import CourseError, find_course, lab_names
+from cimlab.grading.course import CourseError, find_course, lab_names, open_folders
 
 
 def add_arguments(parser):
@@ -64,8 +64,9 @@ def _find(course, lab, jobs):
     from tqdm import tqdm
 
     from cimlab.grading import own_data
+    from cimlab.grading.grade_find import hand_ins
 
-    students = sorted(path.parent.name for path in (course / "submitted").glob(f"*/{lab}") if path.is_dir())
+    students = list(hand_ins(open_folders(course), lab))
     if not students:
         raise CourseError(f"Nobody has handed in {lab} yet: there is nothing in submitted/.")
 

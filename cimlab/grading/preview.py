@@ -5,7 +5,6 @@ gradebook and autograded/ are only read.
 """
 
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -13,7 +12,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from cimlab.grading.course import CourseError, find_course, lab_names, open_api, register, temporary_course
+from cimlab.grading import own_data
+from cimlab.grading.course import (
+    CourseError,
+    find_course,
+    lab_names,
+    open_api,
+    register,
+    reports_folder,
+    temporary_course,
+)
+from cimlab.grading.feedback import SENTENCES
 
 RIGHT = "right"
 SAME = "its text is the same: what it calls was changed, or the data, or it is a matter of chance"
@@ -39,9 +48,7 @@ def run(arguments):
     try:
         course = find_course()
         lab = lab_names(course, [arguments.lab])[0]
-        out = arguments.out or course / "reports" / lab
-        if out.exists() and not out.is_dir():
-            raise CourseError(f"{out} is a file: --out takes a folder.")
+        out = reports_folder(course, lab, arguments.out)
         data = preview(course, lab, arguments.students, arguments.jobs, arguments.isolation)
         files = write(out, data)
     except (CourseError, RefusedToStart, OSError) as error:
@@ -82,7 +89,7 @@ def preview(course, lab, students=None, jobs=1, isolation="auto"):
     with contextlib.ExitStack() as stack:
         aside = stack.enter_context(temporary_course(course, [lab]))
         api = open_api(course)
-        before = read_marks(_copy_of_gradebook(api, aside), lab, Path(course), api.coursedir)
+        before = read_marks(_copy_of_gradebook(api, aside), lab, api.coursedir)
         known = sorted(set(before["marks"]["student"]) & set(before["run"]))
         wanted = [student for student in known if not students or student in students]
         if not wanted:
@@ -90,19 +97,17 @@ def preview(course, lab, students=None, jobs=1, isolation="auto"):
                 f"There are no marks of {lab} to compare with: grade the hand-ins first (`cimlab grade {lab}`)."
             )
         register(aside, [lab])
-        for name in ("seeds.csv", "secret.txt"):  # each student's own data
+        for name in (own_data.SEEDS, own_data.SECRET, f"{own_data.FOLDER}/{lab}.json"):  # each student's own data
             if (course / name).is_file():
-                shutil.copy(course / name, aside)
-        if (course / "own_data" / f"{lab}.json").is_file():
-            (aside / "own_data").mkdir()
-            shutil.copy(course / "own_data" / f"{lab}.json", aside / "own_data")
+                (aside / name).parent.mkdir(exist_ok=True)
+                shutil.copy(course / name, aside / name)
         for student in wanted:
             source = Path(api.coursedir.format_path(api.coursedir.submitted_directory, student, lab))
             if source.is_dir():
                 shutil.copytree(source, aside / "submitted" / student / lab, symlinks=True)
         reasons = _grade(aside, lab, jobs, isolation)
         new_api = open_api(aside)
-        after = read_marks(new_api.coursedir.db_url, lab, aside, new_api.coursedir)
+        after = read_marks(new_api.coursedir.db_url, lab, new_api.coursedir)
     return compare(lab, before, after, wanted, reasons)
 
 
@@ -116,9 +121,10 @@ def _copy_of_gradebook(api, aside):
         raise CourseError(f"There is no gradebook {path}: nothing has been graded yet.")
     import sqlite3
 
+    from cimlab._sqlite import open_read_only
+
     copy = aside / "before.db"
-    reading = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    with contextlib.closing(reading) as old, contextlib.closing(sqlite3.connect(copy)) as new:
+    with contextlib.closing(open_read_only(path)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
         old.backup(new)  # also while a grading run is writing
     return f"sqlite:///{copy}"
 
@@ -131,7 +137,7 @@ def _grade(aside, lab, jobs, isolation):
     return {row["student"]: row["reason"] for row in done["rows"] if row["score"] is None}
 
 
-def read_marks(url, lab, course, coursedir):
+def read_marks(url, lab, coursedir):
     """Read the marks and what the checks said.
 
     Parameters
@@ -139,36 +145,25 @@ def read_marks(url, lab, course, coursedir):
     url : str
         Address of a gradebook.
     lab : str
-    course : pathlib.Path
-        The folder with autograded/.
     coursedir : nbgrader.coursedir.CourseDirectory
         Says where autograded/ is.
 
     Returns
     -------
     dict
-        marks (student, cell, auto, manual, extra, of), tests (cell → text and points), said ((student, cell) →
-        sentence), run (the students with a graded notebook).
+        marks (see `report_read.grades_of`), tests (cell → text and points), by_hand (cell → points, of the questions
+        that a person grades), said ((student, cell) → sentence), run (the students with a graded notebook).
     """
-    from nbgrader.api import BaseCell, Grade, Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
+    from nbgrader.api import Gradebook, MissingEntry
+
+    from cimlab.grading.report_read import cells_of, errors_of, grades_of
 
     with Gradebook(url, coursedir.course_id) as gradebook:
         try:
             assignment = gradebook.find_assignment(lab)
         except MissingEntry:
             raise CourseError(f"The gradebook does not know {lab}: nothing has been graded yet.") from None
-        query = (
-            gradebook.db.query(
-                SubmittedAssignment.student_id, BaseCell.name, Grade.auto_score, Grade.manual_score, Grade.extra_credit
-            )
-            .select_from(Grade)
-            .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
-            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-            .join(BaseCell, Grade.cell_id == BaseCell.id)
-            .where(SubmittedAssignment.assignment_id == assignment.id)
-        )
-        columns = ["student", "cell", "auto", "manual", "extra"]
-        marks = pd.DataFrame([tuple(row) for row in query], columns=columns)
+        marks = grades_of(gradebook, assignment)
         most = {cell.name: cell.max_score for book in assignment.notebooks for cell in book.grade_cells}
         tasks = {cell.name: cell.max_score for book in assignment.notebooks for cell in book.task_cells}
         answers = {cell.name for book in assignment.notebooks for cell in book.solution_cells}
@@ -180,26 +175,11 @@ def read_marks(url, lab, course, coursedir):
         folder = Path(coursedir.format_path(coursedir.autograded_directory, student, lab))
         if folder.is_dir():
             ran.append(student)
-        for path in sorted(folder.glob("*.ipynb")):
-            said |= {(student, cell): text for cell, text in _sentences(path).items()}
-    numbers = {column: marks[column].astype(float) for column in ("auto", "manual", "extra")}
-    return {"marks": marks.assign(**numbers), "tests": tests, "by_hand": by_hand, "said": said, "run": ran}
-
-
-def _sentences(path):
-    """Return {test cell: what it said} of a graded notebook."""
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    found = {}
-    for cell in cells:
-        name = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
-        errors = [output for output in cell.get("outputs", []) if output.get("output_type") == "error"]
-        if name and errors:
-            known = errors[0]["ename"] in ("CheckFailed", "TimeUp", "KernelDied", "NotRun")
-            found[name] = errors[0]["evalue"] if known else f"{errors[0]['ename']}: {errors[0]['evalue']}"
-    return found
+        for cell in (cell for path in sorted(folder.glob("*.ipynb")) for cell in cells_of(path)):
+            name = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
+            for kind, words in errors_of(cell)[:1] if name else []:
+                said[student, name] = words if kind in SENTENCES else f"{kind}: {words}"
+    return {"marks": marks, "tests": tests, "by_hand": by_hand, "said": said, "run": ran}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -223,7 +203,8 @@ def compare(lab, before, after, students, reasons):
     notes += _notes_on_tests(before, after)
     old = before["marks"].set_index(["student", "cell"])
     new = after["marks"].set_index(["student", "cell"])
-    compared = [student for student in students if student not in reasons and student in set(after["marks"]["student"])]
+    marked = set(after["marks"]["student"])
+    compared = [student for student in students if student not in reasons and student in marked]
     totals, changes = [], []
     for student in compared:
         own = _by_hand(old, student, before["by_hand"])
@@ -310,10 +291,7 @@ def why(check, before, after):
         reasons.append("its text was changed")
     if before[check]["of"] != after[check]["of"]:
         reasons.append(f"it is worth {after[check]['of']:g} instead of {before[check]['of']:g}")
-    return (
-        " and ".join(reasons)
-        or "its text is the same: what it calls was changed, or the data, or it is a matter of chance"
-    )
+    return " and ".join(reasons) or SAME
 
 
 def _notes_on_tests(before, after):
@@ -371,16 +349,10 @@ def headline(data):
 
 def write(out, data):
     """Write preview.csv and preview.html; return their paths."""
-    from cimlab._whole import whole_file
     from cimlab.grading.preview_page import page
+    from cimlab.grading.report import csv_text
+    from cimlab.grading.report_command import write_all
 
-    out.mkdir(parents=True, exist_ok=True)
-    paths = [out / "preview.html", out / "preview.csv"]
-    with whole_file(paths[0]) as place:
-        place.write_text(page(data), encoding="utf-8")
-    safe = data["changes"].copy()
-    for column in ("student", "said", "says"):  # no cell of a spreadsheet may begin a formula
-        safe[column] = [f"'{text}" if text[:1] in tuple("=+-@\t\r") else text for text in safe[column].astype(str)]
-    with whole_file(paths[1]) as place:
-        safe.to_csv(place, index=False, encoding="utf-8-sig")
-    return paths
+    files = {"preview.html": page(data).encode("utf-8"), "preview.csv": csv_text(data["changes"]).encode("utf-8-sig")}
+    write_all(out, files)
+    return [out / name for name in files]

@@ -1,7 +1,5 @@
 """The page of `cimlab preview`: one HTML file that needs no network, runs no script and can be printed."""
 
-import io
-
 from cimlab.grading.feedback_page import with_code
 from cimlab.grading.report_page import _clean, _font
 
@@ -90,17 +88,12 @@ def _by_check(changes):
 
 def picture(data):
     """Return the shift as SVG: who moves from where to where; of many, how many move how far."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    from cimlab.plots.style import PALETTE, use_house_style
+    from cimlab.plots.style import PALETTE, as_svg, house_style
 
     moved = data["points"][data["points"]["change"] != 0].sort_values(["after", "before", "student"])
-    with matplotlib.rc_context():
-        use_house_style()
-        matplotlib.rcParams["svg.hashsalt"] = "cimlab"
-        # Letters of an id become outlines, not text: nothing of a student's can be markup here.
-        matplotlib.rcParams["svg.fonttype"] = "path"
+    with house_style():
         few = len(moved) <= MOST
         figure = Figure(figsize=(8, max(2.4, 0.28 * len(moved) + 1.2) if few else 3), layout="constrained")
         axes = figure.add_subplot()
@@ -118,7 +111,4 @@ def picture(data):
             axes.axvline(0, color="black", linestyle="--")
             axes.set(xlabel="change in points", ylabel="hand-ins", title="How far marks would move")
         axes.grid(visible=False, axis="y")
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    drawing = stream.getvalue()
-    return drawing[drawing.index("<svg") :].replace("<svg", '<svg role="img" aria-label="Shift of the marks"', 1)
+        return as_svg(figure, "Shift of the marks")  # letters of an id become outlines: none can be markup here

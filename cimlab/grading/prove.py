@@ -23,8 +23,10 @@ from pathlib import Path
 from cimlab.grading.course import (
     CourseError,
     all_cells,
+    answer_of_tests,
     find_course,
     lab_names,
+    lab_points,
     open_api,
     read_notebooks,
     reason,
@@ -136,32 +138,6 @@ def prove(course, lab, jobs=1, alone=False, only=None):
     for row in rows:
         breaches += [f"{row['name']}: {sentence}" for sentence in row["breaches"]]
     return {"lab": lab, "points": points, "manual": manual, "rows": rows, "breaches": breaches}
-
-
-def lab_points(source):
-    """Return ({id of an automatic test: its points}, the sum of the points that a person gives)."""
-    points, manual = {}, 0
-    for cell in all_cells(source):
-        settings = cell.metadata.get("nbgrader", {})
-        if settings.get("grade") and not settings.get("solution"):
-            points[settings["grade_id"]] = settings["points"]
-        elif settings.get("grade") or settings.get("task"):
-            manual += settings["points"]
-    return points, manual
-
-
-def answer_of_tests(source):
-    """Return {id of an automatic test: id of the answer cell that it marks}: the last answer above it."""
-    if not hasattr(source, "cells"):  # the notebooks of a lab
-        return {test: cell for part in source.values() for test, cell in answer_of_tests(part).items()}
-    owner, answer = {}, None
-    for cell in source.cells:
-        settings = cell.metadata.get("nbgrader", {})
-        if settings.get("solution") and cell.cell_type == "code":
-            answer = settings["grade_id"]
-        elif settings.get("grade") and not settings.get("solution"):
-            owner[settings["grade_id"]] = answer
-    return owner
 
 
 def make_sheets(mistakes, owner):

@@ -21,7 +21,6 @@ from jupyter_client.provisioning import LocalProvisioner
 from cimlab.grading.kernel import CHANNELS
 from cimlab.grading.zygote import PREFIXES, VARIABLE, private_folder, warm_available
 
-NAME = "cimlab-warm"
 START_TIMEOUT = 60
 END_TIMEOUT = 5
 STOCK_CLIENT = "jupyter_client.asynchronous.AsyncKernelClient"
@@ -59,7 +58,7 @@ class WarmProvisioner(LocalProvisioner):
     ended = None  # the exit status
 
     async def pre_launch(self, **kwargs):
-        self.zygote = os.environ.get(VARIABLE) or None
+        self.zygote = kwargs.get("env", os.environ).get(VARIABLE) or None
         if self.zygote is None:
             reason = warm_available() or f"No warm kernel: {VARIABLE} names no zygote."
             self.log.warning("%s The kernel is started as always.", reason)

@@ -24,6 +24,7 @@ from traitlets.log import get_logger
 
 from cimlab.grading import own_data, repair_cells, repair_files
 from cimlab.grading.course import CONFIG, CourseError
+from cimlab.grading.feedback import split_hidden
 from cimlab.grading.repair_read import UnreadableNotebook, read_notebook, read_with_notes
 
 __all__ = ["NotebookReader", "RepairCells", "UnreadableNotebook", "find_notebook", "read_notebook", "repair", "repairs"]
@@ -82,7 +83,7 @@ class NotebookReader(NotebookExporter):
         try:
             notebook, notes = read_hand_in(path) if self._is_hand_in() else read_with_notes(path.read_bytes())
             if self._is_hand_in():
-                own_data.use_for(path.parent)
+                own_data.check_seed(path.parent)
         except (UnreadableNotebook, CourseError) as reason:
             raise UnreadableNotebook(f"{filename} was not graded: {reason}") from None
         if notes:
@@ -138,7 +139,7 @@ class RepairCells(NbGraderPreprocessor):
         info = resources["nbgrader"]
         with Gradebook(info["db_url"]) as gradebook:
             lab = lab_cells(gradebook.find_notebook(info["notebook"], info["assignment"]))
-        released = self._released_cells(info)
+        released = released_cells(self.parent.parent.coursedir, info["assignment"], info["notebook"])
         # The database promises no order of its rows; the student version has it.
         places = {cell.id: place for place, cell in enumerate(released)}
         lab.sort(key=lambda source: places.get(source["name"], len(places)))
@@ -152,14 +153,21 @@ class RepairCells(NbGraderPreprocessor):
             nb.metadata["cimlab"] = {"repairs": notes}
         return nb, resources
 
-    def _released_cells(self, info):
-        """Return the cells of the student version, or none where there is no such file (only less can be repaired)."""
-        course = self.parent.parent.coursedir
-        folder = Path(course.format_path(course.release_directory, ".", info["assignment"]))
-        try:
-            return read_notebook((folder / f"{info['notebook']}.ipynb").read_bytes()).cells
-        except (OSError, UnreadableNotebook):
-            return []
+
+def released_cells(coursedir, lab, book):
+    """Return the cells of the student version of a notebook, or none where there is no such file.
+
+    Parameters
+    ----------
+    coursedir : nbgrader.coursedir.CourseDirectory
+    lab, book : str
+        The assignment, and the name of one of its notebooks.
+    """
+    folder = Path(coursedir.format_path(coursedir.release_directory, ".", lab))
+    try:
+        return read_notebook((folder / f"{book}.ipynb").read_bytes()).cells
+    except (OSError, UnreadableNotebook):
+        return []
 
 
 def repairs(notebook):
@@ -205,7 +213,7 @@ def lab_cells(notebook):
             "name": cell.name,
             "cell_type": cell.cell_type,
             "source": cell.source,
-            "visible": visible_text(cell.source),
+            "visible": split_hidden(cell.source)[0],
             "checksum": cell.checksum,
             "locked": cell.locked,
             "grade": cell.name in graded,
@@ -215,25 +223,6 @@ def lab_cells(notebook):
         }
         for cell in notebook.source_cells
     ]
-
-
-def visible_text(source):
-    """Return the text of a cell without hidden tests and mark scheme.
-
-    Examples
-    --------
-    >>> visible_text("a\\n### BEGIN HIDDEN TESTS\\nb\\n### END HIDDEN TESTS\\nc")
-    'a\\nc'
-    """
-    lines, hidden = [], False
-    for line in source.split("\n"):
-        if "BEGIN HIDDEN TESTS" in line or "BEGIN MARK SCHEME" in line:
-            hidden = True
-        elif "END HIDDEN TESTS" in line or "END MARK SCHEME" in line:
-            hidden = False
-        elif not hidden:
-            lines.append(line)
-    return "\n".join(lines)
 
 
 def repair(notebook, lab, released=()):

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cimlab.grading.course import CourseError, find_course, lab_names
+from cimlab.grading.course import CourseError, find_course, lab_names, reports_folder
 
 
 def add_arguments(parser):
@@ -24,9 +24,7 @@ def run(arguments):
     try:
         course = find_course()
         lab = lab_names(course, [arguments.lab])[0]
-        out = arguments.out or course / "reports" / lab
-        if out.exists() and not out.is_dir():
-            raise CourseError(f"{out} is a file: --out takes a folder.")
+        out = reports_folder(course, lab, arguments.out)
         data = figures(course, lab, arguments.anonymous)
         files = make_files(data, lab, arguments.csv or arguments.bom, arguments.bom, arguments.anonymous)
         write_all(out, files)

@@ -1,6 +1,5 @@
 """The page of `cimlab report`: one HTML file that needs no network, runs no script and can be printed."""
 
-import io
 import math
 import re
 
@@ -142,17 +141,14 @@ def _clean(value):
 
 def picture(totals, most):
     """Return the distribution of the points as SVG: a bar for each step of the points, the median as a line."""
-    import matplotlib
     import numpy as np
     from matplotlib.figure import Figure
 
-    from cimlab.plots.style import PALETTE, use_house_style
+    from cimlab.plots.style import PALETTE, as_svg, house_style
 
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 1000, 10**9) if most / step <= 25)
     edges = np.arange(-0.5, most / step + 1) * step if step == 1 else np.arange(0, most + 2 * step, step)
-    with matplotlib.rc_context():
-        use_house_style()
-        matplotlib.rcParams["svg.hashsalt"] = "cimlab"
+    with house_style():
         figure = Figure(figsize=(8, 3), layout="constrained")
         axes = figure.add_subplot()
         axes.hist(totals, edges, color=PALETTE[0], edgecolor="white", linestyle="-")
@@ -162,10 +158,7 @@ def picture(totals, most):
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(visible=False, axis="x")
         axes.legend(loc="upper left")
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    drawing = stream.getvalue()
-    return drawing[drawing.index("<svg") :].replace("<svg", '<svg role="img" aria-label="Distribution of points"', 1)
+        return as_svg(figure, "Distribution of points")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cimlab.grading.course import CONFIG, CourseError, all_cells, read_notebooks
+from cimlab.grading.course import CourseError, all_cells, answer_of_tests, open_folders, read_notebooks
 from cimlab.grading.export import GRADED, NOTHING, UNREAD, WAITING
+from cimlab.grading.feedback import SENTENCES, UNFINISHED
+from cimlab.grading.grade_find import hand_ins as found_in
 from cimlab.grading.mistakes import read_mistakes
-from cimlab.grading.prove import answer_of_tests
-
-ENDED = {"KernelDied", "NotRun", "TimeUp"}
-REVIEW = "needs review"  # the verdict of `cimlab grade`
 
 
 def gather(course, lab):
@@ -38,9 +36,9 @@ def gather(course, lab):
     CourseError
         If there is no gradebook, it does not know the lab, or nobody has been graded yet.
     """
-    from cimlab.grading.grade_write import verdicts_of
+    from cimlab.grading.grade_write import REVIEW, verdicts_of
 
-    folders, source = _folders(course), read_notebooks(course, lab)
+    folders, source = open_folders(course), read_notebooks(course, lab)
     found = _read_gradebook(folders, lab)
     found["cells"] = _in_order(found["cells"], source)
     found |= {"errors": [], "answers": [], "minutes": {}, "review": [], "notes": []}
@@ -58,9 +56,9 @@ def gather(course, lab):
             _compare_times(found, student, [_path(folders, step, student, lab) for step in ("submitted", "autograded")])
     told = {student for student, _ in found["review"]}
     found["review"] += [
-        (student, why)
-        for student, (verdict, why) in sorted(verdicts_of(folders.db_url, lab).items())
-        if verdict == REVIEW and (student not in told or hand_ins.loc[student, "status"] == UNREAD)
+        (student, row["reason"])
+        for student, row in sorted(verdicts_of(folders.db_url, lab).items())
+        if row["verdict"] == REVIEW and (student not in told or hand_ins.loc[student, "status"] == UNREAD)
     ]
     read = set(hand_ins.index[hand_ins["status"].isin([GRADED, WAITING])])
     if not read:
@@ -80,29 +78,28 @@ def gather(course, lab):
     return found
 
 
-def _folders(course):
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config.loader import PyFileConfigLoader
-
-    return CourseDirectory(config=PyFileConfigLoader(CONFIG, path=str(course)).load_config())
-
-
 def _path(folders, step, student, lab):
     return Path(folders.format_path(getattr(folders, f"{step}_directory"), student, lab))
 
 
 def _read_cells(folder, names):
     """Return the cells of all notebooks of a hand-in that can be read, one notebook after the other."""
-    read = [_read_json(folder / f"{name}.ipynb") for name in names]
-    return [cell for notebook in read if notebook for cell in notebook["cells"]]
+    return [cell for name in names for cell in cells_of(folder / f"{name}.ipynb")]
 
 
-def _read_json(path):
+def cells_of(path):
+    """Return the cells of a graded notebook, as JSON holds them; none where it cannot be read."""
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        return notebook if isinstance(notebook["cells"], list) else None
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return []
+    return cells if isinstance(cells, list) else []
+
+
+def errors_of(cell):
+    """Return [(name, text)] of the errors that stand below a cell."""
+    errors = [output for output in cell.get("outputs", []) if output.get("output_type") == "error"]
+    return [(_text(error.get("ename", "")), _text(error.get("evalue", ""))) for error in errors]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -138,38 +135,47 @@ def _read_gradebook(folders, lab):
 
 
 def _tables(gradebook, assignment):
+    notebooks = assignment.notebooks
+    grades = grades_of(gradebook, assignment)
+    grades["points"] = grades["manual"].fillna(grades["auto"]) + grades["extra"].fillna(0)
+    waiting = set(grades.loc[grades["waits"], "student"])
+    sources = [cell for book in notebooks for cell in book.source_cells]
+    return {
+        "cells": {cell.name: cell.max_score for book in notebooks for cell in (*book.grade_cells, *book.task_cells)},
+        "grades": grades[["student", "cell", "points", "waits"]],
+        "due": assignment.duedate,
+        "hand_ins": _hand_ins(gradebook, assignment, waiting),
+        "given": [(cell.cell_type, cell.source or "") for cell in sources],
+    }
+
+
+def grades_of(gradebook, assignment):
+    """Return one row for each hand-in and graded cell of an assignment.
+
+    Parameters
+    ----------
+    gradebook : nbgrader.api.Gradebook
+    assignment : nbgrader.api.Assignment
+
+    Returns
+    -------
+    pandas.DataFrame
+        student, cell, auto, manual and extra (points, NaN where there are none), waits (for a person).
+    """
     from nbgrader.api import BaseCell, Grade, SubmittedAssignment, SubmittedNotebook
 
-    notebooks = assignment.notebooks
-    cells = {cell.name: cell.max_score for book in notebooks for cell in (*book.grade_cells, *book.task_cells)}
+    student, scores = SubmittedAssignment.student_id, (Grade.auto_score, Grade.manual_score, Grade.extra_credit)
     query = (
-        gradebook.db.query(
-            SubmittedAssignment.student_id,
-            BaseCell.name,
-            Grade.auto_score,
-            Grade.manual_score,
-            Grade.extra_credit,
-            Grade.needs_manual_grade,
-        )
+        gradebook.db.query(student, BaseCell.name, *scores, Grade.needs_manual_grade)
         .select_from(Grade)
         .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
         .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .join(BaseCell, Grade.cell_id == BaseCell.id)
         .where(SubmittedAssignment.assignment_id == assignment.id)
     )
-    columns = ["student", "cell", "auto", "manual", "extra", "waits"]
-    grades = pd.DataFrame([tuple(row) for row in query], columns=columns)
-    by_hand = grades["manual"].astype(float)
-    grades["points"] = by_hand.fillna(grades["auto"].astype(float)) + grades["extra"].astype(float).fillna(0)
-    waiting = set(grades.loc[grades["waits"].astype(bool), "student"])
-    sources = [cell for book in notebooks for cell in book.source_cells]
-    return {
-        "cells": cells,
-        "grades": grades[["student", "cell", "points", "waits"]].astype({"waits": bool}),
-        "due": assignment.duedate,
-        "hand_ins": _hand_ins(gradebook, assignment, waiting),
-        "given": [(cell.cell_type, cell.source or "") for cell in sources],
-    }
+    points = ["auto", "manual", "extra"]
+    table = pd.DataFrame([tuple(row) for row in query], columns=["student", "cell", *points, "waits"])
+    return table.astype(dict.fromkeys(points, float) | {"waits": bool})
 
 
 def _hand_ins(gradebook, assignment, waiting):
@@ -205,13 +211,11 @@ def _in_order(maxima, source):
 
 def _handed_in(folders, lab, hand_ins):
     """Return who handed in; a folder in submitted/ of whom the gradebook knows nothing gets a row."""
-    root = Path(folders.root) / folders.submitted_directory
-    for path in sorted(root.glob(f"*/{lab}")):
-        if path.parent.name not in hand_ins.index:
-            new = ["", "", pd.NaT, 0.0, 0.0, UNREAD]
-            hand_ins.loc[path.parent.name] = new
-        elif hand_ins.loc[path.parent.name, "status"] == NOTHING:
-            hand_ins.loc[path.parent.name, "status"] = UNREAD
+    for student in found_in(folders, lab):
+        if student not in hand_ins.index:
+            hand_ins.loc[student] = ["", "", pd.NaT, 0.0, 0.0, UNREAD]
+        elif hand_ins.loc[student, "status"] == NOTHING:
+            hand_ins.loc[student, "status"] = UNREAD
     return list(hand_ins.index[hand_ins["status"] != NOTHING])
 
 
@@ -227,12 +231,10 @@ def _take(found, student, graded, handed_in):
             found["answers"].append((student, name, cell["cell_type"], text))
         if name not in found["cells"].index or settings.get("solution"):
             continue
-        for output in cell.get("outputs", []):
-            if output.get("output_type") == "error":
-                kind, sentence = _text(output.get("ename", "")), _text(output.get("evalue", ""))
-                found["errors"].append((student, name, kind, sentence))
-                ended |= {kind} & ENDED
-                faults += [f"{name} stopped by itself ({kind})"] * (kind not in ENDED | {"CheckFailed"})
+        for kind, sentence in errors_of(cell):
+            found["errors"].append((student, name, kind, sentence))
+            ended |= {kind} & UNFINISHED
+            faults += [f"{name} stopped by itself ({kind})"] * (kind not in SENTENCES)
     if ended:
         faults.append(f"cells could not run to their end ({', '.join(sorted(ended))})")
     found["review"] += [(student, fault) for fault in faults]
@@ -268,5 +270,4 @@ def _given(course, lab):
     number = re.match(r"lab(\d+)_", lab)
     paths = sorted((course / "labs" / lab).glob("*.ipynb"))
     paths += sorted((course / "chapters").glob(f"{number.group(1)}_*.ipynb")) if number else []
-    notebooks = [_read_json(path) or {"cells": []} for path in paths]
-    return [(cell["cell_type"], _text(cell["source"])) for notebook in notebooks for cell in notebook["cells"]]
+    return [(cell["cell_type"], _text(cell["source"])) for path in paths for cell in cells_of(path)]

@@ -25,10 +25,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cimlab.grading import isolate
+from cimlab.grading.course import plain
 from cimlab.grading.kernel import CHANNELS, PASSED_ON, QUIET, ROOM, complain, keep
 
 PREFIXES = ("cimlab-zygote-", "cimlab-kernel-")  # of private folders
 VARIABLE = "CIMLAB_ZYGOTE"  # names the socket of the zygote, for the processes that grade
+EXAMINERS = "CIMLAB_EXAMINERS"  # as VARIABLE, for the kernels of the tests (see `apart`)
+NAME = "cimlab-warm"  # of the provisioner: JUPYTER_DEFAULT_PROVISIONER_NAME
 # These look at their import whether they are in a notebook, and would find that they are not.
 NOTEBOOK_AWARE = ("tqdm.auto", "tqdm.autonotebook", "plotly.io", "matplotlib_inline.backend_inline")
 # What a kernel imports at its start, and at its first plot.
@@ -83,9 +86,8 @@ def lab_imports(notebook):
         settings = cell.metadata.get("nbgrader", {})
         if cell.cell_type != "code" or not settings.get("locked") or settings.get("solution"):
             continue
-        lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in cell.source.splitlines()]
         with contextlib.suppress(SyntaxError):
-            for statement in ast.parse("\n".join(lines)).body:
+            for statement in ast.parse(plain(cell.source)).body:
                 if isinstance(statement, ast.Import | ast.ImportFrom):
                     found.append(ast.unparse(statement))
     return list(dict.fromkeys(found))
@@ -118,14 +120,20 @@ class Zygote:
 
     def close(self):
         """End the zygote and all its kernels."""
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        end(self._process, self._folder, 10)
+
+
+def end(process, folder, seconds):
+    """End a process that ends with its input, after some seconds by force; remove its folder."""
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def start_zygote(imports=(), room=None):
@@ -181,12 +189,30 @@ def start_zygote(imports=(), room=None):
     answer = process.stdout.readline()
     if not answer:
         words = Path(folder, "log").read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-        process.stdin.close()
-        process.stdout.close()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        end(process, folder, 10)
         raise RuntimeError(f"The process for warm kernels did not start: {words[-1]}")
     return Zygote(config["socket"], process.pid, json.loads(answer)["left_out"], process, folder)
+
+
+def start_examiners(cells, imports=(), room=None):
+    """Start a process from which the examiners of a lab are forked (see `apart`); name its `path` in CIMLAB_EXAMINERS.
+
+    Parameters
+    ----------
+    cells : list of str
+        What each examiner begins with, as from `grade_zygotes.first_cells`; it is run once.
+    imports : iterable of str
+        Import statements, as from `lab_imports`.
+    room : isolate.Room, optional
+        As for `start_zygote`.
+
+    Returns
+    -------
+    Zygote
+    """
+    begin = f"__import__('cimlab.grading.apart_examiner', fromlist=['_']).warm({cells!r})"
+    own = "import cimlab.checks, cimlab.grading.apart_examiner"
+    return start_zygote([*imports, own, *([begin] if cells else [])], room)
 
 
 def private_folder(prefix):
