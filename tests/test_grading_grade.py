@@ -653,6 +653,30 @@ def test_only_what_makes_no_difference_is_prepared(source, kept, tmp_path, monke
         grade_ready.warm([])
 
 
+def test_what_python_translates_is_no_act_of_a_cell(tmp_path, monkeypatch):
+    """On a new machine the first import of a module is followed by its translation, which Python writes down."""
+    (tmp_path / "never_seen_before.py").write_text("number = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    try:
+        grade_ready.warm(["from never_seen_before import number\nx = number"])
+        assert grade_ready._prepared and list(tmp_path.glob("__pycache__/never_seen_before*"))
+    finally:
+        grade_ready.warm([])
+        sys.modules.pop("never_seen_before", None)
+
+
+def test_no_command_waits_for_the_parsers_of_web_addresses(tmp_path):
+    """They take longer than nbgrader itself; nobody asks them anything."""
+    code = (
+        "import sys\nfrom cimlab.__main__ import main\n"
+        "try:\n    main(['grade', 'lab99', '--students', 'nobody'])\n"
+        "finally:\n    import nbformat\n    sys.stdout.write(str('lark' in sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout == "False", done.stderr
+
+
 @needs_warm
 def test_a_kernel_takes_what_is_prepared_only_as_its_first_cell(tmp_path):
     from tests.warm_kernels import printed, run_cells

@@ -26,6 +26,7 @@ import traceback
 from pathlib import Path
 
 from cimlab._whole import whole_file
+from cimlab.grading.quick_start import spare_address_parsers
 
 ENDED = {"KernelDied", "NotRun"}
 SENTENCES = {"CheckFailed", "KernelDied", "NotRun", "TimeUp"}  # errors of a test that are the student's affair
@@ -37,6 +38,7 @@ APART_RUN = "cimlab.grading.apart.ExecuteApart"
 
 def main(path):
     """Get ready, say so, and grade what is asked for."""
+    spare_address_parsers()
     config = json.loads(Path(path).read_text(encoding="utf-8"))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # nobody else writes there

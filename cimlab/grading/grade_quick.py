@@ -29,6 +29,7 @@ def make_quick():
         return _engine[0]
 
     api.create_engine = create_engine
+    api.Base.metadata.create_all = lambda **_: None  # a private gradebook has its tables
     common.jsonschema = types.SimpleNamespace(validate=_validate)
 
 

@@ -116,7 +116,11 @@ def _watching():
 def _note(event, arguments):
     if not _watch["on"]:
         return
-    if event in ACTS or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES):
+    place = arguments[0] if arguments else ""
+    if event == "open" and (isinstance(place, int) or not isinstance(arguments[2], int) or not arguments[2] & WRITES):
+        return  # read only; a number is a file that has been reported already
+    # In the last folder Python itself keeps what it has translated.
+    if event in ("open", *ACTS) and "__pycache__" not in str(place):
         _watch["seen"].append(event)
 
 
