@@ -13,7 +13,7 @@ import yaml
 from nbformat import v4
 
 from cimlab.__main__ import main
-from cimlab.grading import collect, course, mistakes, release, repair
+from cimlab.grading import collect, course, mistakes, release, repair, zygote
 from cimlab.grading.execute import ExecuteAll
 from cimlab.grading.feedback import split_hidden
 from cimlab.grading.prove import judge_sheet, make_sheets
@@ -429,13 +429,15 @@ def test_answers_that_disturb_one_another_are_graded_again_alone(tmp_path, monke
 
 
 @pytest.mark.grading
-def test_alone_and_together_say_the_same(tiny, monkeypatch, capsys):
+def test_alone_and_together_with_warm_kernels_and_cold_ones_say_the_same(tiny, monkeypatch, capsys):
     monkeypatch.chdir(tiny)
     said = []
-    for way in ([], ["--alone"]):
+    for way, warm in (([], True), (["--alone"], True), ([], False)):
+        if not warm:
+            monkeypatch.setattr(zygote, "warm_available", lambda: "not here")
         assert main(["prove", LAB, "--jobs", "2", *way]) == 0
         said.append([re.sub(r" +\d+\.\d  ", "  ", line) for line in capsys.readouterr().out.splitlines()[:-1]])
-    assert said[0] == said[1] and len(said[0]) == 8
+    assert said[0] == said[1] == said[2] and len(said[0]) == 8
 
 
 def test_a_wrong_answer_that_costs_points_elsewhere_stays_alone():

@@ -6,7 +6,8 @@ A hand-in is all notebooks of the lab.
 
 One hand-in holds a wrong answer to several questions at once, since no question builds on another and each is marked by
 its own tests: that takes a fifth of the time. Where such a hand-in is not marked as intended, each of its wrong answers
-is graded again alone, and that result counts.
+is graded again alone, and that result counts. Where it can be done, kernels are forked from a process that has imported
+the lab's libraries and run its first cells, as `cimlab grade` does it: that changes nothing in what comes out.
 """
 
 import concurrent.futures
@@ -34,6 +35,7 @@ from cimlab.grading.course import (
     temporary_course,
 )
 from cimlab.grading.mistakes import as_text, bounds, read_mistakes
+from cimlab.grading.quick_start import spare_address_parsers, warm_kernels
 from cimlab.grading.release import tree_differences
 
 SOLUTION, RELEASE = "solution", "student version"
@@ -274,8 +276,9 @@ def _grade_all(course, lab, hand_ins, jobs):
     context = multiprocessing.get_context("spawn")
     with (
         tqdm(total=len(hand_ins), desc=lab, unit="hand-in", disable=not sys.stderr.isatty()) as bar,
+        warm_kernels(read_notebooks(course, lab)) as variables,
         concurrent.futures.ProcessPoolExecutor(
-            jobs, mp_context=context, initializer=_start, initargs=(course,)
+            jobs, mp_context=context, initializer=_start, initargs=(course, variables)
         ) as pool,
     ):
         waiting = [pool.submit(_grade, lab, hand_in, f"student{n}") for n, hand_in in enumerate(hand_ins)]
@@ -284,9 +287,11 @@ def _grade_all(course, lab, hand_ins, jobs):
     return [future.result() for future in waiting]
 
 
-def _start(course):
+def _start(course, variables):
     """Give this process its own copy of the course."""
     global _course, _api, _folder
+    spare_address_parsers()
+    os.environ.update(variables)
     _folder = tempfile.TemporaryDirectory(prefix="cimlab-", ignore_cleanup_errors=True)
     _course = Path(_folder.name).resolve() / "course"
     shutil.copytree(course, _course)

@@ -1,5 +1,6 @@
-"""What the instructor's commands do without, so that they begin sooner."""
+"""What makes the instructor's commands quick, and changes nothing in what comes out."""
 
+import contextlib
 import sys
 
 
@@ -15,3 +16,38 @@ def spare_address_parsers():
     >>> spare_address_parsers()
     """
     sys.modules.setdefault("rfc3987_syntax", None)
+
+
+@contextlib.contextmanager
+def warm_kernels(source):
+    """Start a process that has a lab's libraries imported and its first cells run: kernels are forked from it.
+
+    Parameters
+    ----------
+    source : dict of str to nbformat.NotebookNode
+        The notebooks of the lab.
+
+    Yields
+    ------
+    dict
+        The environment variables by which the kernels of a process are forked from it; empty where that cannot be had.
+
+    Examples
+    --------
+    >>> with warm_kernels({}) as variables:
+    ...     set(variables) <= {"CIMLAB_ZYGOTE", "JUPYTER_DEFAULT_PROVISIONER_NAME"}
+    True
+    """
+    from cimlab.grading.grade_zygotes import FIRST_TIMES, first_cells
+    from cimlab.grading.zygote import NAME, VARIABLE, lab_imports, start_zygote, warm_available
+
+    if warm_available() is not None:
+        yield {}
+        return
+    imports = [statement for notebook in source.values() for statement in lab_imports(notebook)]
+    first = (
+        first_cells(next(iter(source.values()))) if len(source) == 1 else []
+    )  # of several each has its own beginning
+    ready = f"__import__('cimlab.grading.grade_ready', fromlist=['_']).warm({first!r})"
+    with contextlib.closing(start_zygote([*dict.fromkeys(imports), ready, FIRST_TIMES])) as zygote:
+        yield {VARIABLE: zygote.path, "JUPYTER_DEFAULT_PROVISIONER_NAME": NAME}
