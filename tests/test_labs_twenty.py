@@ -2,7 +2,9 @@
 
 Three labs get the whole class of twenty: the first, the one with the slowest setup, the newest. In the others those
 hand in whose marks depend on the cells of the lab: what was lost is found again by comparing the cells. The rest (a
-damaged file, an endless loop, a dead kernel) is the same in every lab, and costs minutes each time.
+damaged file, an endless loop, a dead kernel) is the same in every lab, and costs minutes each time. Their kernels are
+forked from a warm process where that can be done; those of the three labs begin anew, as at an instructor's who has
+plain nbgrader.
 
 Two classes of tests, so that two processes share them; much of a class waits for the time-out of an endless loop.
 """
@@ -12,6 +14,8 @@ import sys
 
 import pytest
 
+from cimlab.grading.course import read_notebooks
+from cimlab.grading.quick_start import warm_kernels
 from cimlab.grading.release import release
 from tests import broken
 from tests.test_grading_class import nbgrader
@@ -51,8 +55,11 @@ class TestWholeClass:
 @pytest.mark.grading
 class TestWhatDependsOnTheLab:
     @pytest.mark.parametrize("lab", OTHERS)
-    def test_hand_ins_get_the_expected_scores(self, lab, tmp_path):
-        done = grade_class(lab, BY_CELLS, tmp_path)
+    def test_hand_ins_get_the_expected_scores(self, lab, tmp_path, monkeypatch):
+        with warm_kernels(read_notebooks(ROOT, lab)) as variables:
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+            done = grade_class(lab, BY_CELLS, tmp_path)
         assert "There was an error processing assignment" not in done.stderr
 
 
