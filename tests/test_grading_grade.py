@@ -20,7 +20,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from cimlab.__main__ import main
-from cimlab.grading import grade, grade_find, grade_plan, grade_ready, grade_run, isolate, zygote
+from cimlab.grading import grade, grade_dask, grade_find, grade_plan, grade_ready, grade_run, isolate, zygote
 from cimlab.grading.course import open_folders
 from cimlab.grading.release import release
 from tests import broken, tiny_lab
@@ -516,6 +516,27 @@ def test_two_dask_workers_give_the_same_marks(graded, tmp_path):
         student: wanted[student] for student in ("right", "wrong-1", "damaged")
     }
     assert graded_cells(course, "right") == graded_cells(graded[0], "right")
+
+
+@pytest.mark.parametrize(("happens", "told"), [(None, "late"), ("ended", "ended"), (False, "done"), (True, "late")])
+def test_a_worker_tells_what_happened_and_ends_a_cold_process_that_takes_too_long(happens, told, tmp_path, monkeypatch):
+    import concurrent.futures
+    from types import SimpleNamespace
+
+    answer, ended = concurrent.futures.Future(), []
+    if happens == "ended":
+        answer.set_exception(grade_run.EngineEnded())
+    elif happens is not None:
+        answer.set_result(happens)
+    process = SimpleNamespace(kill=lambda: ended.append("killed"))
+    engine = SimpleNamespace(submit=lambda *_: answer, process=process)
+    monkeypatch.setattr(grade_dask, "_engine", lambda *_: (engine, tmp_path))
+    monkeypatch.setattr(grade_dask, "end", ended.append)
+    (tmp_path / "task").mkdir()
+    task = grade_dask.pack(tmp_path / "task")
+    config = {"warm": False, "deadline": 0.05}
+    assert grade_dask.grade_there("class", config, b"", task, {})[0] == told
+    assert ended == (["killed", "class"] if happens is None else ["class"] if happens == "ended" else [])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

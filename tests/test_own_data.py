@@ -5,6 +5,7 @@ import concurrent.futures
 import functools
 import json
 import os
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 import cimlab
 from cimlab import _neighbours, _own, checks, datasets
-from cimlab.grading import own_data, own_data_command
+from cimlab.grading import grade_dask, own_data, own_data_command
 from cimlab.grading.course import CourseError, open_api, register
 from tests import broken, tiny_lab
 from tests.tiny_lab import LAB
@@ -274,6 +275,14 @@ def test_cimlab_grade_takes_the_data_of_each_student_and_grades_again_with_other
     (course / "seeds.csv").write_text("student_id,seed\nlina,11\nwang,11\n", encoding="utf-8")
     done = grade(course, LAB)
     assert {row["student"]: row["score"] for row in done["rows"]} == {"wang": 6} and done["unchanged"] == 1
+
+
+def test_a_worker_on_another_machine_makes_the_retailer_there(monkeypatch, tmp_path):
+    monkeypatch.setenv(_own.CACHE, str(tmp_path))
+    told = {_own.VARIABLE: "21", own_data.DATA: "/of/another/machine", "LANG": "C"}
+    here = grade_dask.with_data_of_here(told)
+    assert here == told | {own_data.DATA: str(_own.own_folder(21))}
+    assert Path(here[own_data.DATA]).is_relative_to(tmp_path) and Path(here[own_data.DATA], "orders.csv").is_file()
 
 
 def test_the_command(course, tmp_path, monkeypatch, capsys):

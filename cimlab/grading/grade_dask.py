@@ -2,7 +2,8 @@
 
 A task travels as a tar file of its folder, and comes back with the graded notebook; the gradebook is written by who
 asked for it. Each worker starts a process that grades, as this machine would (`grade_run.Engine`), for as long as the
-class lasts. The workers need the same version of cimlab, and the same data (CIMLAB_DATA where it is another edition).
+class lasts. The workers need the same version of cimlab, and the same data (CIMLAB_DATA where it is another edition);
+the retailer of a student's own is made there from its seed.
 """
 
 import atexit
@@ -15,7 +16,9 @@ import threading
 import uuid
 from pathlib import Path
 
+from cimlab import _own
 from cimlab.grading.grade_run import Engine, EngineEnded, RefusedToStart
+from cimlab.grading.kernel import DATA
 
 WAIT_SECONDS = "30s"
 RESULT = ("result.json", "log", "autograded")
@@ -139,15 +142,32 @@ def grade_there(name, config, course, packed, variables):
     (folder / "tasks").mkdir(exist_ok=True)
     task = Path(tempfile.mkdtemp(dir=folder / "tasks"))
     unpack(packed, task)
+    # A process that forks looks at the time itself; one that does not can only be ended.
+    patience = None if config["warm"] else config["deadline"]
     try:
-        happened = "late" if engine.submit(task, variables).result() else "done"
-    except EngineEnded:
+        happened = "late" if engine.submit(task, with_data_of_here(variables)).result(patience) else "done"
+    except (EngineEnded, TimeoutError) as error:
+        if isinstance(error, TimeoutError):
+            engine.process.kill()
         end(name)
-        happened = "ended"
+        happened = "late" if isinstance(error, TimeoutError) else "ended"
     try:
         return happened, pack(task, RESULT)
     finally:
         shutil.rmtree(task, ignore_errors=True)
+
+
+def with_data_of_here(variables):
+    """Return the variables of a hand-in, with the folder in which the student's own retailer stands on this machine.
+
+    Examples
+    --------
+    >>> with_data_of_here({"LANG": "C"})
+    {'LANG': 'C'}
+    """
+    if _own.VARIABLE not in variables:
+        return variables
+    return variables | {DATA: str(_own.own_folder(int(variables[_own.VARIABLE])))}
 
 
 def end(name):
