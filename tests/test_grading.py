@@ -502,3 +502,20 @@ def test_a_kernel_that_does_not_start_is_tried_again(monkeypatch, failures, surv
         return
     done, _ = runner.preprocess(notebook, {})
     assert done.cells[0].outputs[0].data["text/plain"] == "42"
+
+
+def test_the_heartbeat_is_stopped_before_its_socket_is_closed(tmp_path, monkeypatch):
+    """Else its thread ends with an error that nobody can read, once in a while."""
+    from jupyter_client.manager import AsyncKernelManager
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    runner, seen = ExecuteAll(kernel_name="python3"), []
+    cleanup = AsyncKernelManager.cleanup_resources
+
+    async def look_and_clean_up(manager, **settings):
+        seen.append(runner.kc.hb_channel.is_alive())
+        await cleanup(manager, **settings)
+
+    monkeypatch.setattr(AsyncKernelManager, "cleanup_resources", look_and_clean_up)
+    runner.preprocess(new_notebook(cells=[new_code_cell("1 + 1")]), {"metadata": {"path": str(tmp_path)}})
+    assert seen == [False]

@@ -3,6 +3,7 @@
 import os
 import time
 
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute
@@ -50,6 +51,14 @@ class ExecuteAll(Execute):
 
     def start_new_kernel(self, **kwargs):
         return super().start_new_kernel(env=os.environ | self._own_variables(), **kwargs)
+
+    async def _async_cleanup_kernel(self):
+        client = getattr(self, "kc", None)
+        if client is not None and client.hb_channel.is_alive():
+            client.hb_channel.stop()  # its thread would find its socket closed by the kernel manager
+        await super()._async_cleanup_kernel()
+
+    _cleanup_kernel = run_sync(_async_cleanup_kernel)
 
     def _own_variables(self):
         """Return the environment variables of a student who has data of their own (see `own_data`)."""
