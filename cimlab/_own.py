@@ -17,6 +17,23 @@ DESCRIPTOR = "datapackage.json"
 PATIENCE = 300  # seconds to wait for another notebook that makes the same retailer
 
 
+def find_seed():
+    """Return the text that should be a seed, and the place where it stands: the variable goes before the file.
+
+    Returns
+    -------
+    tuple of (str, str or pathlib.Path)
+        The place is the name of the variable or the path of the file; (None, None) if there is neither.
+    """
+    if text := os.environ.get(VARIABLE, "").strip():
+        return text, VARIABLE
+    file = Path(__file__).resolve().parent.parent / FILE
+    try:
+        return file.read_text(encoding="utf-8-sig", errors="replace").strip(), file
+    except OSError:
+        return None, None
+
+
 def own_seed():
     """Return the seed of this student's own retailer, or None.
 
@@ -25,17 +42,19 @@ def own_seed():
     ValueError
         If it is no whole number; the message says where it stands.
     """
-    place, text = f"The environment variable {VARIABLE}", os.environ.get(VARIABLE, "").strip()
-    if not text:
-        file = Path(__file__).resolve().parent.parent / FILE
-        try:
-            place, text = f"The file {file}", file.read_text(encoding="utf-8-sig").strip()
-        except OSError:
-            return None
-    try:
-        return int(text) if text else None
-    except ValueError:
-        raise ValueError(f"{place} holds {text!r}; the seed of a retailer is a whole number.") from None
+    text, place = find_seed()
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text)
+    if place == VARIABLE:
+        where, remedy = (
+            f"The environment variable {VARIABLE}",
+            "Set it to the number you were given, or remove it.",
+        )
+    else:
+        where, remedy = f"The file {place}", "Take it from your kit again, or ask your instructor for it."
+    raise ValueError(f"{where} holds {text!r}; the seed of a retailer is a whole number. {remedy}")
 
 
 def own_folder(seed, **settings):

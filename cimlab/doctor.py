@@ -4,6 +4,7 @@ Each check is a function without arguments that returns a `Finding`. It never ra
 into a finding too, so that one broken part does not hide the others.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -20,6 +21,7 @@ PYTHONS = ((3, 11), (3, 13))
 SERVER_EXTENSIONS = ("validate_assignment", "formgrader", "assignment_list")
 LAB_EXTENSION = "@jupyter/nbgrader"
 REINSTALL = "python start.py setup   (conda: conda env update -f environment.yml)"
+DATA = "CIMLAB_DATA"
 MARKS = {"ok": "OK ", "problem": "!! ", "note": "-- "}
 
 
@@ -113,22 +115,47 @@ def check_kernel():
 MOST_ROWS = 2_000_000  # of an edition that is read as a whole
 
 
+def whose_data():
+    """Say in words whose data `cimlab.load` gives here, without a seed or a name."""
+    from cimlab import _own, datasets
+
+    _, place = _own.find_seed()
+    if os.environ.get(DATA, "").strip():
+        beside = "" if place is None else f"; it goes before {_own.VARIABLE} and {_own.FILE}"
+        return f"the retailer in {shorten(datasets.data_folder())} ({DATA}{beside})"
+    if place is None:
+        return "the retailer of the course"
+    return f"your own retailer ({place if place == _own.VARIABLE else _own.FILE})"
+
+
 def check_data():
-    """The retailer's tables can be read."""
+    """The retailer's tables can be read, and whose they are."""
     from cimlab import datasets
 
     try:
-        listed = datasets.tables()
+        with contextlib.redirect_stdout(sys.stderr):  # an own retailer may be made now; JSON must stay JSON
+            listed = datasets.tables()
         rows = int(listed["rows"].sum())
         # a large edition would fill the memory; that its dictionary can be read must do
         if rows < MOST_ROWS:
             rows = sum(len(datasets.load(name)) for name in listed["table"])
+        return Finding("ok", f"{len(listed)} tables, {rows:,} rows: {whose_data()}")
     except (ValueError, OSError) as error:
-        remedy = "take CIMLAB_DATA away, or let it name a folder with an edition of the data"
-        if not os.environ.get("CIMLAB_DATA"):
-            remedy = "get the folder datasets/ again (git restore datasets, or unpack the course anew)"
-        return Finding("problem", " ".join(str(error).split()), remedy)
-    return Finding("ok", f"{len(listed)} tables, {rows:,} rows")
+        return Finding("problem", " ".join(str(error).split()), remedy_for_data())
+
+
+def remedy_for_data():
+    """Return what to do where the tables cannot be read."""
+    from cimlab import _own
+
+    if os.environ.get(DATA):
+        return f"take {DATA} away, or let it name a folder with an edition of the data"
+    if _own.find_seed()[1] is None:
+        return "get the folder datasets/ again (git restore datasets, or unpack the course anew)"
+    return (
+        f"put {_own.FILE} or {_own.VARIABLE} right; a damaged retailer is made again when its folder is deleted; "
+        f"{_own.CACHE} names another place for it"
+    )
 
 
 def check_font():
@@ -227,6 +254,24 @@ def check_postgres():
     return Finding("note", "PostgreSQL can be started (chapter 15)")
 
 
+def check_isolation():
+    """Whether the code of hand-ins can be shut in, for instructors who grade with `cimlab grade`."""
+    try:
+        from cimlab.grading import bubblewrap, isolate, zygote
+    except ImportError:  # a student's kit
+        return Finding("note", "for instructors only")
+    general = zygote.warm_available() or isolate.unfit_system()
+    own, through = (
+        general or available() for available in (isolate.isolation_available, bubblewrap.bubblewrap_available)
+    )
+    if own is None:
+        return Finding("note", "hand-ins can be shut in (cimlab grade)")
+    if through is None:
+        return Finding("note", "hand-ins can be shut in by bubblewrap (cimlab grade)")
+    why = general or f"{own} {through}"
+    return Finding("note", f"hand-ins cannot be shut in here, which only instructors need. {why}")
+
+
 CHECKS = {
     "Python": check_python,
     "packages": check_packages,
@@ -241,6 +286,7 @@ CHECKS = {
     "browser": check_browser,
     "Spark": check_spark,
     "PostgreSQL": check_postgres,
+    "isolation": check_isolation,
 }
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import sqlalchemy
@@ -307,11 +308,11 @@ def test_the_page_loads_nothing(pages):
 
 
 def labs_and_questions():
-    for path in sorted((ROOT / "labs").glob("lab*/*.ipynb")):
+    for path in sorted((ROOT / "labs").glob("*/*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             settings = cell["metadata"].get("nbgrader", {})
-            if settings.get("solution"):
-                yield path.stem, settings["grade_id"]
+            if settings.get("solution") or settings.get("grade"):
+                yield path.parent.name, settings["grade_id"]
 
 
 def test_each_question_has_a_section_that_exists():
@@ -321,25 +322,47 @@ def test_each_question_has_a_section_that_exists():
         text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
         targets[path.name] = set(re.findall(r"^## (.+?)\s*$", text, re.MULTILINE))
     used = set()
-    for lab, question in labs_and_questions():
-        place = feedback_read.section_of(lab, question)
-        assert place, f"cimlab/labs/sections.csv has no row for {lab}, {question}"
-        assert place["section"] in targets[place["address"].partition("#")[0]], (lab, question, place)
-        used.add((lab, re.match(r"q\d+", question).group()))
+    for lab, cell in labs_and_questions():
+        places = feedback_read.sections_of(lab, cell)
+        assert places, f"cimlab/labs/sections.csv has no row for {lab}, {cell}"
+        for place in places:
+            file, _, anchor = place["address"].partition("#")
+            assert place["section"] in targets[file], (lab, cell, place)
+            assert unquote(anchor) == place["section"].replace(" ", "-")
+            assert int(file[:2]) == place["chapter"]
+            assert lab == "capstone" or lab == f"lab{file.removesuffix('.ipynb')}"  # a lab is about its own chapter
+        used.add((lab, re.match(r"(?:test_)?([a-z]+\d+)", cell).group(1)))
     with (ROOT / "cimlab" / "labs" / "sections.csv").open(encoding="utf-8", newline="") as file:
-        filed = [(row["lab"], row["question"]) for row in csv.DictReader(file)]
-    assert sorted(filed) == sorted(used)  # each once, none too many
-    assert feedback_read.section_of("lab00_tiny", "q1_clean") is None
-    assert feedback_read.section_of("capstone", "a1") is None
+        filed = [tuple(row.values()) for row in csv.DictReader(file)]
+    assert len(filed) == len(set(filed)) and {row[:2] for row in filed} == used  # each once, none too many
+    assert {question for lab, question in used if lab == "capstone"} == {
+        *(f"a{number}" for number in range(1, 11)),
+        *(f"b{number}" for number in range(1, 8)),
+    }
+    assert feedback_read.sections_of("lab00_tiny", "q1_clean") == []
+
+
+def test_a_question_of_the_capstone_links_to_each_section_that_teaches_it():
+    both = feedback_read.sections_of("capstone", "test_b4_model_hidden")
+    assert [place["chapter"] for place in both] == [10, 10]
+    assert [place["address"].partition("#")[0] for place in both] == ["10_prediction.ipynb"] * 2
+    question = {"name": "b4_model", "heading": "Question B4", "checks": [], "kind": "code", "source": "", "hint": ""}
+    question |= {"untouched": False, "attachments": {}, "comment": "", "sections": both, "points": 0, "of": 12}
+    about = {"total": (0, 120), "penalty": 0, "books": 2, "when": None, "file": "capstone_profiles.ipynb"}
+    data = {"title": "Capstone", "repaired": [], "leaky": [], "questions": [question | {"state": "not yet"}]}
+    text = text_of(feedback_page.make_page(data, "lina", about, "https://x.example/"))
+    assert text.count("chapter 10, “2 · Leakage (数据泄漏)”; chapter 10, “3 · Train and judge in time”") == 2
+    data["questions"][0]["state"] = "right"
+    assert "chapter 10" not in text_of(feedback_page.make_page(data, "lina", about, "https://x.example/"))
 
 
 def test_the_link_is_in_the_page():
     data = {"title": "Lab 3", "repaired": ["`q1`: was missing; put back."], "leaky": []}
-    section = feedback_read.section_of("lab03_database", "q3_find_pairs")
+    sections = feedback_read.sections_of("lab03_database", "q3_find_pairs")
     check = {"points": 0, "of": 2, "by_hand": False, "waits": False, "sentence": "`x` is *not* <right>.", "report": ""}
     check |= {"criterion": "The check in the notebook"}
     question = {"name": "q3", "heading": "Question 3", "checks": [check], "kind": "code", "source": "x = 1"}
-    question |= {"untouched": False, "attachments": {}, "comment": "", "section": section, "hint": "", "points": 0}
+    question |= {"untouched": False, "attachments": {}, "comment": "", "sections": sections, "hint": "", "points": 0}
     question |= {"of": 2, "state": "not yet"}
     about = {"total": (3, 60), "penalty": 1.5, "books": 2, "when": None, "file": "a.ipynb"}
     page = feedback_page.make_page(data | {"questions": [question]}, "lina", about, "https://x.example/chapters/")

@@ -45,8 +45,8 @@ details > summary { cursor: pointer; color: #333; }
 @media print { body { margin: 0; max-width: none; font-size: 10.5pt; } pre { background: #fff; font-size: 8.5pt; }
   a { color: inherit; text-decoration: none; } }
 </style></head><body>
-{% macro place(q) %}<a href="{{ chapters }}{{ q.section.address }}">chapter {{ q.section.chapter }},
-“{{ q.section.section }}”</a>{% endmacro %}
+{% macro place(q) %}{% for one in q.sections %}<a href="{{ chapters }}{{ one.address }}">chapter {{ one.chapter }},
+“{{ one.section }}”</a>{% if not loop.last %}; {% endif %}{% endfor %}{% endmacro %}
 <h1>{{ title }}</h1>
 <p class="quiet">{{ student }}{% if file %} · {{ file }}{% endif %}{% if when %} · handed in {{ when }}{% endif %}</p>
 {% if review %}<div class="box warn"><p><b>Your work could not be graded yet.</b> {{ review }}</p>
@@ -60,7 +60,7 @@ details > summary { cursor: pointer; color: #333; }
 <table class="all"><thead><tr><th>question</th><th class="n">points</th><th>state</th><th>read again</th></tr></thead>
 <tbody>{% for q in questions %}<tr><td><a href="#{{ q.name }}">{{ q.heading }}</a></td>
 <td class="n">{{ q.shown }}</td><td class="s">{{ q.state }}</td>
-<td>{% if q.section and q.state != "right" %}{{ place(q) }}{% endif %}</td></tr>{% endfor %}</tbody></table>
+<td>{% if q.sections and q.state != "right" %}{{ place(q) }}{% endif %}</td></tr>{% endfor %}</tbody></table>
 {% for q in questions %}<h2 id="{{ q.name }}">{{ q.heading }} <span class="quiet">{{ q.shown }} points</span></h2>
 {% for check in q.checks %}<div class="check"><span class="mark">{{ check.sign }}</span> <b>{{ check.criterion }}</b>
 <span class="quiet">{{ check.shown }}</span>
@@ -68,7 +68,7 @@ details > summary { cursor: pointer; color: #333; }
 {% if check.report %}<pre>{{ check.report }}</pre>{% endif %}</div>{% endfor %}
 {% if q.hint %}<p><b>Where to begin:</b> {{ q.hint }}</p>{% endif %}
 {% if q.comment %}<div class="box"><p><b>Comment of your instructor</b></p>{{ q.comment }}</div>{% endif %}
-{% if q.section and q.state != "right" %}<p>Read again: {{ place(q) }}.</p>{% endif %}
+{% if q.sections and q.state != "right" %}<p>Read again: {{ place(q) }}.</p>{% endif %}
 {% if q.answer %}<p class="quiet">Your answer:</p>{{ q.answer }}{% endif %}
 {% endfor %}
 <p class="quiet">Not shown here: the tests that run after submission, and what your cells print; you have your own
@@ -195,7 +195,7 @@ def _render(parts):
 
 
 def _shown(question):
-    shown = {key: question[key] for key in ("name", "section", "state")}
+    shown = {key: question[key] for key in ("name", "sections", "state")}
     shown |= {
         "heading": with_code(question["heading"]),
         "shown": _of(question["points"], question["of"], question["state"] == WAITS),

@@ -38,7 +38,7 @@ def gather(notebook, marks, released, lab):
     Returns
     -------
     dict
-        questions (in the order of the lab; each: name, heading, points, of, state, checks, answer, comment, section),
+        questions (in the order of the lab; each: name, heading, points, of, state, checks, answer, comment, sections),
         title, repaired (sentences), leaky (texts that must not be in the page).
     """
     sources = {name(cell): cell for cell in notebook.cells if name(cell)}
@@ -115,7 +115,7 @@ def _question(key, cell, titles, stubs, lab):
         "untouched": cell.source.strip() == stubs.get(key, "\0").strip(),
         "attachments": cell.get("attachments", {}),
         "comment": "",
-        "section": section_of(lab, key),
+        "sections": sections_of(lab, key),
         "hint": "",
     }
 
@@ -253,28 +253,36 @@ def headings(cells):
 
 @functools.cache
 def sections():
-    """Return {(lab, question): heading of the chapter's section that teaches it}; the table is filed with the labs."""
+    """Return {(lab, question): [(chapter, heading of a section) …]} that teach it; the table is filed with the labs."""
     path = Path(__file__).parents[1] / "labs" / "sections.csv"
+    found = {}
     with path.open(encoding="utf-8", newline="") as file:
-        return {(row["lab"], row["question"]): row["section"] for row in csv.DictReader(file)}
+        for row in csv.DictReader(file):
+            found.setdefault((row["lab"], row["question"]), []).append((row["chapter"], row["section"]))
+    return found
 
 
-def section_of(lab, cell_name):
-    """Return where to read: {"chapter": number, "section": heading, "anchor": end of the address}, or None.
+def sections_of(lab, cell_name):
+    """Return where to read: a list of {"chapter": number, "section": heading, "address": file and anchor}.
+
+    Parameters
+    ----------
+    lab, cell_name : str
+        The assignment, and the grade id of an answer or a test in it.
 
     Examples
     --------
-    >>> section_of("lab03_database", "q3_find_pairs")["section"]
-    '4 · Match (匹配)'
+    >>> [place["section"] for place in sections_of("lab03_database", "q3_find_pairs")]
+    ['4 · Match (匹配)']
+    >>> [place["address"].partition("#")[0] for place in sections_of("capstone", "test_a5_quality_hidden")]
+    ['02_collecting.ipynb', '03_database.ipynb']
     """
-    number = re.match(r"lab(\d\d)_", lab)
     question = re.match(r"(?:test_)?([a-z]+\d+)", cell_name)
-    heading = sections().get((lab, question.group(1))) if number and question else None
-    if heading is None:
-        return None
-    file = f"{number.group(1)}_{lab.split('_', 1)[1]}.ipynb"  # a lab has the name of its chapter
-    return {
-        "chapter": int(number.group(1)),
-        "section": heading,
-        "address": f"{file}#{quote(heading.replace(' ', '-'))}",
-    }
+    return [
+        {
+            "chapter": int(chapter.partition("_")[0]),
+            "section": heading,
+            "address": f"{chapter}.ipynb#{quote(heading.replace(' ', '-'))}",
+        }
+        for chapter, heading in (sections().get((lab, question.group(1)), []) if question else [])
+    ]

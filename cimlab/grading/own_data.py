@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from cimlab import _neighbours, _own
-from cimlab.grading.course import CONFIG, CourseError
+from cimlab.grading.course import CONFIG, CourseError, open_folders
 from cimlab.grading.kernel import DATA
 
 SEEDS, SECRET = "seeds.csv", "secret.txt"
@@ -29,6 +29,56 @@ MOST = 100_000  # characters of an environment variable, well below what systems
 def has_own_data(course):
     """Return whether the students of a course have retailers of their own."""
     return any((Path(course) / name).is_file() for name in (SEEDS, SECRET))
+
+
+def need_seeds(course):
+    """Refuse a course in which students have no retailers of their own.
+
+    Raises
+    ------
+    CourseError
+        With what to write, and where.
+    """
+    if not has_own_data(course):
+        raise CourseError(
+            f"There is neither {SECRET} nor {SEEDS} in {course}: write a line that nobody guesses into {SECRET}, and "
+            "keep a copy of it."
+        )
+
+
+def everybody(course):
+    """Return the ids of the students that a course knows: those of seeds.csv; without it, those of the gradebook.
+
+    Parameters
+    ----------
+    course : pathlib.Path
+        The folder of the course.
+
+    Returns
+    -------
+    list of str
+        In the order of seeds.csv; those of the gradebook in that of their ids.
+
+    Raises
+    ------
+    CourseError
+        If nobody is known.
+    """
+    students = list(_read_seeds(Path(course) / SEEDS, _time_of(Path(course) / SEEDS)))
+    if students:
+        return students
+    address = open_folders(course).db_url
+    if not address.startswith("sqlite:") or Path(address.removeprefix("sqlite:///")).is_file():  # else it would be made
+        from nbgrader.api import Gradebook
+
+        with Gradebook(address) as gradebook:
+            students = sorted(student.id for student in gradebook.students)
+    if not students:
+        raise CourseError(
+            f"No student is known: there is no {SEEDS} in {course}, and nobody is in the gradebook. Name the students, "
+            "or give a list of them."
+        )
+    return students
 
 
 def seed_of(course, student):

@@ -20,8 +20,9 @@ def add_arguments(parser):
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="solutions at once")
     parser.epilog = (
         "Needs secret.txt (one line that nobody guesses) or seeds.csv in the folder of the course; keep both to "
-        "yourself. A student puts own_seed.txt into the folder of the course: cimlab.load then makes the retailer of "
-        "that seed, and the grader uses the same one. The envelope of such a retailer is open to its student."
+        "yourself. A student puts own_seed.txt into the folder of the course, or gets a kit that holds it (`cimlab kit "
+        "--students`): cimlab.load then makes the retailer of that seed, and the grader uses the same one. The "
+        "envelope of such a retailer is open to its student."
     )
 
 
@@ -30,11 +31,7 @@ def run(arguments):
 
     try:
         course = find_course()
-        if not own_data.has_own_data(course):
-            raise CourseError(
-                f"There is neither {own_data.SECRET} nor {own_data.SEEDS} in {course}: write a line that nobody "
-                f"guesses into {own_data.SECRET}, and keep a copy of it."
-            )
+        own_data.need_seeds(course)
         if not arguments.labs and not arguments.members:
             raise CourseError("Name a lab, or a list of students by --class.")
         if arguments.members:
