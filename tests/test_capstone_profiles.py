@@ -32,7 +32,11 @@ def test_the_base_is_told_and_a_broken_one_is_not_used(given, tmp_path):
     with closing(sqlite3.connect(own)) as door:
         for name, columns in lab.NEEDED.items():
             pd.DataFrame(columns=columns).to_sql(name, door, index=False)
-    assert "its transactions know 0 customers" in lab.find_base(tmp_path)[1]
+    assert "0 customers of customer_file have a purchase in transactions" in lab.find_base(tmp_path)[1]
+    cards = pd.DataFrame({"order_id": range(2000), "customer_id": [f"M{number}" for number in range(2000)]})
+    with closing(sqlite3.connect(own)) as door:  # the numbers of cards are no customers, however many there are
+        cards.reindex(columns=lab.NEEDED["transactions"]).to_sql("transactions", door, index=False, if_exists="replace")
+    assert "0 customers of customer_file" in lab.find_base(tmp_path)[1]
     with closing(sqlite3.connect(own)) as door:
         door.execute("DROP TABLE customer_source")
     assert "there is no table customer_source" in lab.find_base(tmp_path)[1]

@@ -150,9 +150,9 @@ def base_fault(path):
                 absent = [column for column in columns if column not in has]
                 if absent:
                     return f"{name} lacks {', '.join(absent)}"
-            few = "SELECT count(DISTINCT customer_id) FROM transactions"
+            few = "SELECT count(DISTINCT customer_id) FROM transactions JOIN customer_file USING (customer_id)"
             if (known := door.execute(few).fetchone()[0]) < 500:
-                return f"its transactions know {known} customers"
+                return f"{known} customers of customer_file have a purchase in transactions"
     except sqlite3.Error:
         return "it is no SQLite base"
     return None
