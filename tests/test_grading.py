@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import time
 from types import SimpleNamespace
 
 import nbformat
@@ -14,7 +15,7 @@ from nbformat import v4
 
 from cimlab.__main__ import main
 from cimlab.grading import collect, course, mistakes, release, repair, zygote
-from cimlab.grading.execute import ExecuteAll
+from cimlab.grading.execute import ExecuteAll, stop_heartbeat
 from cimlab.grading.feedback import split_hidden
 from cimlab.grading.prove import judge_sheet, make_sheets
 from tests import tiny_lab
@@ -519,3 +520,21 @@ def test_the_heartbeat_is_stopped_before_its_socket_is_closed(tmp_path, monkeypa
     monkeypatch.setattr(AsyncKernelManager, "cleanup_resources", look_and_clean_up)
     runner.preprocess(new_notebook(cells=[new_code_cell("1 + 1")]), {"metadata": {"path": str(tmp_path)}})
     assert seen == [False]
+
+
+def test_a_heartbeat_that_is_stopped_before_it_begins_ends(monkeypatch):
+    import zmq
+    from jupyter_client.channels import HBChannel
+
+    create = HBChannel._create_socket
+
+    def create_slowly(channel):
+        time.sleep(0.2)
+        create(channel)
+
+    monkeypatch.setattr(HBChannel, "_create_socket", create_slowly)
+    with zmq.Context() as context:
+        channel = HBChannel(context, None, "inproc://nobody")
+        channel.start()
+        stop_heartbeat(SimpleNamespace(hb_channel=channel))
+        assert not channel.is_alive() and channel.socket is None

@@ -29,7 +29,7 @@ from traitlets import Integer
 from cimlab.grading.apart_line import Line
 from cimlab.grading.apart_look import top_names
 from cimlab.grading.course import is_test
-from cimlab.grading.execute import DIED, NOT_RUN, ExecuteAll, _fail
+from cimlab.grading.execute import DIED, NOT_RUN, ExecuteAll, _fail, stop_heartbeat
 from cimlab.grading.zygote import EXAMINERS
 from cimlab.grading.zygote import VARIABLE as WARM_KERNELS
 
@@ -74,7 +74,7 @@ class ExecuteApart(ExecuteAll):
 
     def start_new_kernel_client(self, **kwargs):
         client = super().start_new_kernel_client(**kwargs)
-        _without_heartbeat(client)
+        stop_heartbeat(client)  # the kernel gives its socket away (see `apart_line`)
         run_sync(_quietly)(self, f"{MODULE.format('apart_line')}.free_the_socket()")
         return client
 
@@ -226,7 +226,7 @@ class _Desk(ExecuteAll):
         self.km = self.create_kernel_manager()
         await self.async_start_new_kernel(cwd=folder, env=env)
         await self.async_start_new_kernel_client()
-        _without_heartbeat(self.kc)
+        stop_heartbeat(self.kc)
         self.done = json.loads(await _quietly(self, f"{MODULE.format('apart_examiner')}.prepare()"))
 
     def _seconds_for(self, _cell):
@@ -279,12 +279,6 @@ def _without_tests(folder, private):
 
 def _ordinary(path):
     return path.is_dir() or path.is_file()
-
-
-def _without_heartbeat(client):
-    """The kernel gives its socket away (see `apart_line`): stop asking there."""
-    if client.hb_channel.is_alive():
-        client.hb_channel.stop()
 
 
 async def _quietly(client, code):

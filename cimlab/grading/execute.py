@@ -19,6 +19,21 @@ START_TRIES = 3
 FLOOD = "\n… output cut: this cell printed too much …\n"
 
 
+def stop_heartbeat(client):
+    """Stop asking a kernel whether it lives.
+
+    Parameters
+    ----------
+    client : jupyter_client.KernelClient
+    """
+    channel = client.hb_channel
+    # Who is stopped before the first beat would not notice, and open one socket after the other.
+    while channel.is_alive() and not channel._running:
+        time.sleep(0.001)
+    if channel.is_alive():
+        channel.stop()
+
+
 class ExecuteAll(Execute):
     """nbgrader's `Execute`, which loses no cell that did run.
 
@@ -53,9 +68,8 @@ class ExecuteAll(Execute):
         return super().start_new_kernel(env=os.environ | self._own_variables(), **kwargs)
 
     async def _async_cleanup_kernel(self):
-        client = getattr(self, "kc", None)
-        if client is not None and client.hb_channel.is_alive():
-            client.hb_channel.stop()  # its thread would find its socket closed by the kernel manager
+        if getattr(self, "kc", None) is not None:
+            stop_heartbeat(self.kc)  # its thread would find its socket closed by the kernel manager
         await super()._async_cleanup_kernel()
 
     _cleanup_kernel = run_sync(_async_cleanup_kernel)
