@@ -69,11 +69,19 @@ def missing_postgres():
     return missing_postgres()
 
 
+def missing_bubblewrap():
+    """Return why bubblewrap cannot make a room, or None."""
+    from cimlab.grading import bubblewrap, zygote
+
+    return zygote.warm_available() or bubblewrap.bubblewrap_available()
+
+
 MISSING = {
     "browser": missing_browser,
     "outside": missing_outside,
     "spark": missing_spark,
     "postgres": missing_postgres,
+    "bubblewrap": missing_bubblewrap,
 }
 
 

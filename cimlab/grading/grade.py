@@ -19,9 +19,10 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--isolation",
-        choices=("auto", "required", "off"),
+        choices=("auto", "required", "bubblewrap", "off"),
         default="auto",
-        help="shut the code of students in (Linux): where it can be had, or not at all without it, or never",
+        help="shut the code of students in (Linux): where it can be had, by us or by bubblewrap (auto); not at all "
+        "without it (required); by bubblewrap or not at all (bubblewrap); never (off)",
     )
     parser.add_argument(
         "--engine", choices=("local", "dask"), default="local", help="this machine, or the workers of a Dask cluster"
@@ -89,7 +90,7 @@ def grade(course, lab, students=None, force=False, jobs=4, isolation="auto", sch
         Also what has not changed.
     jobs : int
         Hand-ins at once.
-    isolation : {"auto", "required", "off"}
+    isolation : {"auto", "required", "bubblewrap", "off"}
     scheduler : str, optional
         Address of a Dask scheduler, whose workers grade.
     warm : bool

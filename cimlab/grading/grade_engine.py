@@ -78,6 +78,8 @@ def _variables(own):
 def _get_ready(config, open_ones):
     """Start the zygotes while nbgrader is imported; return what to answer, and the zygotes."""
     if not config["warm"]:
+        if config["isolation"] in ("required", "bubblewrap"):
+            return {"refused": config["reason"] or "Only warm kernels can be isolated."}, None
         import nbgrader.apps
 
         return {"kernels": "cold", "why": [config["reason"]] if config["reason"] else []}, None

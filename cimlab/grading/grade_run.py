@@ -107,7 +107,8 @@ class Engine:
 
 def for_later(config, ready):
     """Return the settings for processes that are started later: what was announced as isolated stays so."""
-    return config | {"isolation": "required"} if ready["kernels"] == "isolated" else config
+    kept = ready["kernels"] == "isolated" and config["isolation"] == "auto"
+    return config | {"isolation": "required"} if kept else config
 
 
 class Pool:

@@ -29,24 +29,25 @@ class Zygotes:
     def __init__(self, config):
         self.config, self.refused, self.why, self.kernels = config, None, [], None
         self.students, self.examiners = None, None
+        self.ways = ways_to_isolate(config["isolation"], tuple(config["hidden"]))
 
     def start(self):
+        """Start them in the first way that can be had; `why` then says what could not, `refused` that none could."""
         from cimlab.grading import isolate
 
-        room = isolate.Room(hidden=tuple(self.config["hidden"])) if self.config["isolation"] != "off" else None
-        try:
-            self._start(room)
-        except (isolate.IsolationError, RuntimeError) as error:
-            self.close()
-            if room is None or self.config["isolation"] == "required":
-                self.refused = str(error)
-                return
-            self.why.append(str(error))
+        reasons = []
+        for room in self.ways:
             try:
-                self._start(None)
-            except RuntimeError as again:
+                self._start(room)
+            except (isolate.IsolationError, RuntimeError) as error:
                 self.close()
-                self.refused = str(again)
+                reasons += [str(error)] * (str(error) not in reasons)
+            else:
+                self.why = reasons
+                if room and room.bubblewrap:
+                    self.why = [*reasons, f"The code of students is shut in by bubblewrap ({room.bubblewrap})."]
+                return
+        self.refused = " ".join(reasons)
 
     def _start(self, room):
         """Both at once: each takes a second or two to import."""
@@ -72,8 +73,7 @@ class Zygotes:
         if failed:
             raise failed[0]
         self.kernels = "isolated" if room else "warm"
-        if room:  # so it is announced: they are not started again without one
-            self.config = self.config | {"isolation": "required"}
+        self.ways = [room]  # so it is announced: they are not started again in another way
 
     def living(self):
         """Start them again if one has been ended; return the environment variables that name them."""
@@ -91,6 +91,23 @@ class Zygotes:
             if one is not None:
                 one.close()
         self.students = self.examiners = None
+
+
+def ways_to_isolate(isolation, hidden):
+    """Return the rooms to be tried one after the other; None stands for no room.
+
+    Examples
+    --------
+    >>> [way and bool(way.bubblewrap) for way in ways_to_isolate("auto", ())]
+    [False, True, None]
+    >>> [way and bool(way.bubblewrap) for way in ways_to_isolate("required", ())]
+    [False, True]
+    """
+    from cimlab.grading import bubblewrap, isolate
+
+    own = isolate.Room(hidden=hidden)
+    through = isolate.Room(hidden=hidden, bubblewrap=bubblewrap.find_bubblewrap() or bubblewrap.PROGRAM)
+    return {"auto": [own, through, None], "required": [own, through], "bubblewrap": [through], "off": [None]}[isolation]
 
 
 def lab_notebooks(config):

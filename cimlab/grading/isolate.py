@@ -33,6 +33,14 @@ HOME = "/home/student"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 SETTINGS = ("ld.so.cache", "alternatives", "fonts", "localtime", "mime.types", "os-release", "timezone", "java-*")
 DEVICES = ("null", "zero", "full", "random", "urandom")
+DEVICE_LINKS = (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2"))  # of /proc/self/fd
+WRITABLE = (("home", "755"), ("tmp", "1777"), ("dev/shm", "1777"))
+
+OWN_SETTINGS = {
+    "/etc/passwd": f"student:x:{NOBODY}:{NOBODY}::{HOME}:/usr/sbin/nologin\n",
+    "/etc/group": f"student:x:{NOBODY}:\n",
+    "/etc/hosts": "127.0.0.1 localhost student\n",
+}
 
 NEW_USER, NEW_CGROUP = 0x10000000, 0x02000000
 NEW_MOUNT, NEW_UTS, NEW_IPC, NEW_PID, NEW_NET = 0x00020000, 0x04000000, 0x08000000, 0x20000000, 0x40000000
@@ -61,6 +69,8 @@ class Room:
         Processes and threads of the room; open files of a process.
     cpu_seconds : int
         Processor time of one process.
+    bubblewrap : str
+        Path of the program bwrap, if that makes the room (see `bubblewrap`); if empty, it is made here.
     """
 
     read_only: tuple = ()
@@ -71,6 +81,7 @@ class Room:
     processes: int = 96
     files: int = 512
     cpu_seconds: int = 600
+    bubblewrap: str = ""
 
     def shown(self):
         """Return the paths of this room that are shown read-only, the outer ones first."""
@@ -99,18 +110,24 @@ def isolation_available():
     >>> reason is None or reason.endswith(".")
     True
     """
-    if sys.platform != "linux":
-        return "Hand-ins are isolated by namespaces of Linux, and this is another system."
-    if tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2]) < OLDEST:
-        return f"Linux {OLDEST[0]}.{OLDEST[1]} or newer is needed to isolate hand-ins; this is {os.uname().release}."
+    if reason := unfit_system():
+        return reason
     with tempfile.TemporaryDirectory() as folder:
-        tried = subprocess.run(
-            [sys.executable, "-I", "-c", TRIAL, __file__, folder], capture_output=True, text=True, check=False
-        )
+        command = [sys.executable, "-I", "-c", TRIAL, __file__, folder]
+        tried = subprocess.run(command, capture_output=True, text=True, check=False)
     if tried.returncode == 0:
         return None
     lines = (tried.stderr.strip() or f"the trial ended with {tried.returncode}").splitlines()
     return f"This system does not let hand-ins be isolated: {lines[-1].rstrip('.')}."
+
+
+def unfit_system():
+    """Return None if this is a Linux that isolates hand-ins, whoever asks it to, or a sentence that says why not."""
+    if sys.platform != "linux":
+        return "Hand-ins are isolated by namespaces of Linux, and this is another system."
+    if tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2]) < OLDEST:
+        return f"Linux {OLDEST[0]}.{OLDEST[1]} or newer is needed to isolate hand-ins; this is {os.uname().release}."
+    return None
 
 
 TRIAL = """
@@ -156,10 +173,15 @@ def separate():
     """
     spaces = NEW_MOUNT | NEW_UTS | NEW_IPC | NEW_PID | NEW_NET | NEW_CGROUP
     if os.geteuid() == 0:
-        _call("unshare", spaces, what="new namespaces")
-        return FIRST_UID + os.getpid()
-    _new_user(spaces)
-    return NOBODY
+        call("unshare", spaces, what="new namespaces")
+    else:
+        _new_user(spaces)
+    return uid_for_room()
+
+
+def uid_for_room():
+    """Return the user id for the room of this process: root may choose one that nobody else has."""
+    return FIRST_UID + os.getpid() if os.geteuid() == 0 else NOBODY
 
 
 def enter(room, root, work, uid):
@@ -185,26 +207,30 @@ def enter(room, root, work, uid):
     _mount(None, "/", None, RECURSIVE | PRIVATE)
     _mount("tmpfs", root, "tmpfs", NO_SUID | NO_DEVICES, f"size={MB},mode=755")
     size = f"size={room.disk},nr_inodes=20000"
-    for folder, mode in (("home", "755"), ("tmp", "1777"), ("dev/shm", "1777")):
+    for folder, mode in WRITABLE:
         (root / folder).mkdir(parents=True)
         _mount("tmpfs", root / folder, "tmpfs", NO_SUID | NO_DEVICES, f"{size},mode={mode}")
     _show_system(room, root)  # after these: the course, and this Python with it, may lie in somebody's home or in /tmp
-    home = root / HOME[1:]
-    inside = f"{HOME}/{Path(work).name}"
-    owner = uid if os.geteuid() == 0 else -1
-    try:
-        home.mkdir()
-        _copy(Path(work), root / inside[1:], owner)
-        os.chown(home, owner, owner)
-    except OSError as error:
-        raise IsolationError(f"The files handed in do not fit into {room.disk // MB} MB: {error}.") from None
+    bring(room, work, root / HOME[1:], Path(work).name, uid)
     _move_in(root)
     with contextlib.suppress(OSError):
         _loopback_up()
-    _call("sethostname", b"student", 7, what="a name of its own")
-    _drop_rights(uid)
+    call("sethostname", b"student", 7, what="a name of its own")
+    drop_rights(uid)
+    inside = f"{HOME}/{Path(work).name}"
     os.chdir(inside)
     return inside
+
+
+def bring(room, work, home, name, uid):
+    """Make the home of a room, and in it a copy of a hand-in's folder under a name."""
+    owner = uid if os.geteuid() == 0 else -1
+    try:
+        home.mkdir()
+        _copy(Path(work), home / name, owner)
+        os.chown(home, owner, owner)
+    except OSError as error:
+        raise IsolationError(f"The files handed in do not fit into {room.disk // MB} MB: {error}.") from None
 
 
 def limit(room):
@@ -213,47 +239,42 @@ def limit(room):
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     memory = pages * resource.getpagesize() + room.memory
-    for name, most in (
-        ("AS", memory),
-        ("NPROC", room.processes),
-        ("FSIZE", room.file_size),
-        ("NOFILE", room.files),
-        ("CORE", 0),
-        ("CPU", room.cpu_seconds),
-    ):
+    limits = {"AS": memory, "NPROC": room.processes, "FSIZE": room.file_size, "NOFILE": room.files}
+    for name, most in (limits | {"CORE": 0, "CPU": room.cpu_seconds}).items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
 
 
 def die_with_parent(parent, number=9):
     """Have the system end this process when its parent, whose id is given, has ended."""
-    _call("prctl", SET_PARENT_DEATH, int(number), 0, 0, 0, what="to end with its parent")
+    call("prctl", SET_PARENT_DEATH, int(number), 0, 0, 0, what="to end with its parent")
     if os.getppid() != parent:
         os._exit(1)
 
 
 def inherit_orphans():
     """Have the orphans among the descendants of this process become its children."""
-    _call("prctl", INHERIT_ORPHANS, 1, 0, 0, 0, what="to inherit orphans")
+    call("prctl", INHERIT_ORPHANS, 1, 0, 0, 0, what="to inherit orphans")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The file system of a room
 
 
+def everything_shown(room):
+    """Return what a room shows read-only at the same place: what it names, and settings of the system."""
+    return [*room.shown(), *(path for pattern in SETTINGS for path in Path("/etc").glob(pattern))]
+
+
 def _show_system(room, root):
-    for path in room.shown():
-        _show(path, root)
     (root / "etc").mkdir()
-    for pattern in SETTINGS:
-        for path in Path("/etc").glob(pattern):
-            _show(path, root)
-    (root / "etc/passwd").write_text(f"student:x:{NOBODY}:{NOBODY}::{HOME}:/usr/sbin/nologin\n")
-    (root / "etc/group").write_text(f"student:x:{NOBODY}:\n")
-    (root / "etc/hosts").write_text("127.0.0.1 localhost student\n")
+    for path in everything_shown(room):
+        _show(path, root)
+    for path, text in OWN_SETTINGS.items():
+        (root / path[1:]).write_text(text)
     for name in DEVICES:
         (root / "dev" / name).touch()
         _mount(f"/dev/{name}", root / "dev" / name, None, BIND)
-    for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
+    for name, target in DEVICE_LINKS:
         (root / "dev" / name).symlink_to(f"/proc/self/fd{target}")
     (root / "proc").mkdir()
     _mount("proc", root / "proc", "proc", NO_SUID | NO_DEVICES | NO_EXEC)
@@ -272,7 +293,7 @@ def _show(path, root):
     _mount(path, place, None, BIND | RECURSIVE)
     wish = struct.pack("QQQQ", READ_ONLY | NO_SUID | NO_DEVICES, 0, 0, 0)
     place = os.fsencode(place)
-    _call("syscall", MOUNT_SETATTR, HERE, place, WITH_CHILDREN, wish, len(wish), what=f"{path} read-only")
+    call("syscall", MOUNT_SETATTR, HERE, place, WITH_CHILDREN, wish, len(wish), what=f"{path} read-only")
 
 
 def _copy(source, target, owner):
@@ -292,8 +313,8 @@ def _copy(source, target, owner):
 def _move_in(root):
     """Make `root` the root of the file system and forget the old one."""
     os.chdir(root)
-    _call("pivot_root", b".", b".", what="a new root")
-    _call("umount2", b".", DETACH, what="to forget the old root")
+    call("pivot_root", b".", b".", what="a new root")
+    call("umount2", b".", DETACH, what="to forget the old root")
     os.chdir("/")
     _mount(None, "/", None, REMOUNT | BIND | READ_ONLY | NO_SUID | NO_DEVICES)
 
@@ -313,7 +334,7 @@ def _loopback_up():
 
 def _new_user(other_spaces=0):
     uid, gid = os.geteuid(), os.getegid()
-    _call("unshare", NEW_USER | other_spaces, what="new namespaces")
+    call("unshare", NEW_USER | other_spaces, what="new namespaces")
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{NOBODY} {uid} 1"),
@@ -322,13 +343,16 @@ def _new_user(other_spaces=0):
         Path(f"/proc/self/{name}").write_text(text)
 
 
-def _drop_rights(uid):
-    if os.geteuid() == 0:
+def drop_rights(uid):
+    """Become the user of a room, and give up all rights."""
+    root = os.geteuid() == 0
+    if root:
         try:
             _become(uid)
         except OSError:  # in a container, where high ids may not exist
             _become(NOBODY)
-        _call("prctl", SET_DUMPABLE, 1, 0, 0, 0, what="its own entry in /proc")
+    call("prctl", SET_DUMPABLE, 1, 0, 0, 0, what="its own entry in /proc")
+    if root:
         # Where an ordinary user may make no namespace, the code of the hand-in cannot make one either.
         with contextlib.suppress(IsolationError):
             _new_user()
@@ -339,10 +363,10 @@ def _drop_rights(uid):
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
     for capability in range(last + 1):
         with contextlib.suppress(IsolationError):  # without the right to drop rights there is none to lose
-            _call("prctl", DROP_BOUNDING, capability, 0, 0, 0, what="to drop a right")
+            call("prctl", DROP_BOUNDING, capability, 0, 0, 0, what="to drop a right")
     header, none = struct.pack("Ii", 0x20080522, 0), bytes(24)
-    _call("capset", header, none, what="to drop all rights")
-    _call("prctl", NO_NEW_RIGHTS, 1, 0, 0, 0, what="to renounce new rights")
+    call("capset", header, none, what="to drop all rights")
+    call("prctl", NO_NEW_RIGHTS, 1, 0, 0, 0, what="to renounce new rights")
 
 
 def _become(uid):
@@ -360,7 +384,8 @@ def _libc():
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _call(name, *arguments, what):
+def call(name, *arguments, what):
+    """Call a function of the C library; what is refused raises IsolationError."""
     arguments = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
     if getattr(_libc(), name)(*arguments) != 0:
         reason = os.strerror(ctypes.get_errno())
@@ -371,4 +396,4 @@ def _mount(source, target, kind, flags, options=None):
     def text(value):
         return None if value is None else os.fsencode(value)
 
-    _call("mount", text(source), text(target), text(kind), flags, text(options), what=f"to mount {target}")
+    call("mount", text(source), text(target), text(kind), flags, text(options), what=f"to mount {target}")

@@ -4,12 +4,15 @@ import contextlib
 import dataclasses
 import json
 import os
+import select
 import signal
+import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 
-from cimlab.grading import isolate
+from cimlab.grading import bubblewrap, isolate
 
 DATA = "CIMLAB_DATA"
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -34,7 +37,8 @@ def keep(zygote, connection, request, descriptors, room):
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
-    if room:
+    made_here = room and not room.bubblewrap
+    if made_here:
         uid = isolate.separate()
         child = os.fork()
         if child == 0:
@@ -43,13 +47,15 @@ def keep(zygote, connection, request, descriptors, room):
         isolate.inherit_orphans()
         keeper = os.getpid()
         child = os.fork()
+        if child == 0 and room:
+            _guarded(connection, lambda: _beside_bubblewrap(keeper, connection, request, descriptors, room))
         if child == 0:
             _guarded(connection, lambda: _become_kernel(keeper, connection, request, descriptors))
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     connection.close()
     code = _wait_for(child)
-    if not room:
+    if not made_here:
         _end_all_children()
     os._exit(code)
 
@@ -59,21 +65,62 @@ def _first_process(connection, request, descriptors, room, uid):
 
     def work():
         isolate.die_with_parent(0)  # the keeper is outside: it has no number here
-        own = request["env"].get(DATA)  # a retailer of the student's own
-        shown = dataclasses.replace(room, read_only=(*room.read_only, own)) if own else room
-        request["cwd"] = isolate.enter(shown, request["root"], request["cwd"], uid)
+        request["cwd"] = isolate.enter(_with_own_data(room, request), request["root"], request["cwd"], uid)
         isolate.die_with_parent(0)  # a change of user has cancelled it
-        kept = {name: value for name, value in request["env"].items() if name.startswith(PASSED_ON)}
-        request["env"] = kept | ROOM
-        request["private"] = ROOM["TMPDIR"]
         kernel = os.fork()
         if kernel == 0:
             isolate.limit(room)
-            _guarded(connection, lambda: _become_kernel(1, connection, request, descriptors))
+            _guarded(connection, lambda: _become_kernel(1, connection, _inside(request), descriptors))
         connection.close()
         os._exit(_wait_for(kernel))
 
     _guarded(connection, work)
+
+
+def _beside_bubblewrap(keeper, connection, request, descriptors, room):
+    """The process that has bubblewrap make a room and puts the kernel there: its end is the end of the room."""
+    isolate.die_with_parent(keeper)
+    uid, name = isolate.uid_for_room(), Path(request["cwd"]).name
+    given = os.open(request["cwd"], os.O_RDONLY | os.O_DIRECTORY)  # the last look at the world outside
+    holder = bubblewrap.separate(_with_own_data(room, request))
+    isolate.die_with_parent(keeper)  # a change of rights has cancelled it
+    ours, theirs = socket.socketpair()
+    between = os.fork()
+    if between == 0:
+        if os.fork():
+            os._exit(0)  # so the kernel becomes a child of the room's first process, which nothing in the room can end
+
+        def work():
+            while os.getppid() != 1:
+                time.sleep(0.001)
+            with ours, theirs:
+                watch = os.pidfd_open(os.getpid())
+                socket.send_fds(theirs, [b"."], [watch])
+                os.close(watch)
+            request["cwd"] = bubblewrap.enter(room, holder, given, name, uid)
+            isolate.limit(room)
+            _become_kernel(1, connection, _inside(request), descriptors)
+
+        _guarded(connection, work)
+    for own in (connection, theirs):
+        own.close()
+    os.close(given)
+    os.waitpid(between, 0)
+    watches = socket.recv_fds(ours, 1, 1)[1]
+    if watches:
+        select.select(watches, [], [])  # until the kernel has ended
+    os._exit(1)
+
+
+def _with_own_data(room, request):
+    own = request["env"].get(DATA)  # a retailer of the student's own
+    return dataclasses.replace(room, read_only=(*room.read_only, own)) if own else room
+
+
+def _inside(request):
+    """Return the request as it is in a room."""
+    kept = {name: value for name, value in request["env"].items() if name.startswith(PASSED_ON)}
+    return request | {"env": kept | ROOM, "private": ROOM["TMPDIR"]}
 
 
 def _wait_for(child):
@@ -131,8 +178,6 @@ def _become_kernel(parent, connection, request, descriptors):
 
 def _forget(environment):
     """Give this process its own environment and its own random numbers."""
-    import time
-
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()

@@ -24,7 +24,7 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from cimlab.grading import isolate
+from cimlab.grading import bubblewrap, isolate
 from cimlab.grading.course import plain
 from cimlab.grading.kernel import CHANNELS, PASSED_ON, QUIET, ROOM, complain, keep
 
@@ -160,9 +160,10 @@ def start_zygote(imports=(), room=None):
     """
     if reason := warm_available():
         raise RuntimeError(reason)
-    if room and (reason := isolate.isolation_available()):
-        raise isolate.IsolationError(reason)
     if room:
+        available = bubblewrap.bubblewrap_available if room.bubblewrap else isolate.isolation_available
+        if reason := available():
+            raise isolate.IsolationError(reason)
         room = _with_data(room)
         room.shown()  # refuses what would show a hidden folder
     folder = private_folder(PREFIXES[0])
