@@ -218,10 +218,29 @@ def test_where_there_is_no_server_a_sentence_says_so(answered, monkeypatch):
     assert "it can be 'sqlite' or 'postgres'" in lab.fill_server(None, answered["base"], "oracle")
 
 
+def test_doors_as_the_text_of_the_task_tells_them():
+    """`security.open_as` knows the roles of its chapter; dispatch is none of them, and is told to it."""
+    from cimlab import security
+
+    base, matrix, doors = checkpoint("base"), lab.RIGHTS.assign(table="customer_file"), {}
+    with pytest.raises(ValueError, match="no row rule None"):
+        security.open_as(base, "dispatch", matrix, as_of=checkpoints.TODAY)
+    for role in matrix["role"].unique():
+        doors[role] = security.open_as(base, role, matrix, roles={role: {"rows": "all"}}, as_of=checkpoints.TODAY)
+        doors[role].execute(f"SELECT * FROM customer_file_{role}").fetchall()
+    lab.check_doors({"doors": doors})
+    row = capstone.score_access(doors, lab.RIGHTS, lab.read_tables(base)["customer_file"])
+    assert row["points"].item() == row["of"].item()
+    for door in doors.values():
+        door.close()
+
+
 TWICE = pd.DataFrame({"record_id": ["a", "a"], "customer_id": "K000001"})
 BAD = {
     "no records": ({"records": checkpoints.TODAY}, lab.check_records, "the task asks for"),
     "a record twice": ({"links": TWICE}, lab.check_links, "is repeated"),
+    "records not written": ({"records": None}, lab.check_records, "write your answer in its cell"),
+    "doors not written": ({"doors": None}, lab.check_doors, "write your answer in its cell"),
     "no base": ({"base": "nowhere.db"}, lab.check_base, "There is no base yet"),
     "a door for one": ({"doors": {"analyst": "nowhere.db"}}, lab.check_doors, "there is no such file"),
 }  # fmt: skip
@@ -247,6 +266,13 @@ def test_the_visible_checks_find_what_is_not_there(answered):
         (lab.check_consent, "consent", names["consent"].assign(state="yes"), "the words are"),
         (lab.check_quality, "quality", names["quality"].assign(validity=99.0), "shares from 0 to 1"),
         (lab.check_dictionary, "dictionary", names["dictionary"].head(9), "do not stand in `dictionary`"),
+        (lab.check_dictionary, "dictionary", names["dictionary"].assign(meaning="x"), "`meaning` is 'x'; write two"),
+        (
+            lab.check_dictionary,
+            "dictionary",
+            names["dictionary"].assign(personal_data="low"),
+            "the word is none, general",
+        ),
         (lab.check_doors, "doors", {}, "has nothing for the role"),
         (lab.check_backup, "backup", names["request"].base, "is the base itself"),
         (lab.check_backup, "proof", names["proof"].head(2), "one row for \\*each\\* table"),
@@ -257,6 +283,11 @@ def test_the_visible_checks_find_what_is_not_there(answered):
             check(names | {name: value})
     lab.check_base(names)
     lab.check_erasure(names)
+    alone = pd.DataFrame({"record_id": names["links"]["record_id"].sort_values(ignore_index=True)})
+    alone["customer_id"] = [f"K{number:06d}" for number in range(len(alone))]
+    with pytest.raises(CheckFailed, match="you put no two records together") as failed:
+        lab.check_links({"links": alone})
+    assert "nan" not in str(failed.value) and "the points come from all persons" in str(failed.value)
 
 
 def test_the_notebook_carries_sixty_points_and_each_hidden_test_prints_its_report():

@@ -159,6 +159,70 @@ def test_what_a_deletion_costs_with_and_without_a_backup(engine, tmp_path):
     assert read_table(engine, "customer_file")["customer_id"].tolist() == ["K000001", "K000002", "K000003"]
 
 
+def run(engine, *statements):
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def test_a_proof_looks_at_every_table_of_the_base(engine, tmp_path):
+    """A table of one's own, beside those that `create_database` makes, may be the one that did not come back."""
+    run(
+        engine,
+        "CREATE TABLE consent_state (customer_id TEXT, purpose TEXT, state TEXT, PRIMARY KEY (customer_id, purpose))",
+        "INSERT INTO consent_state VALUES ('K000001', 'marketing', 'given'), ('K000002', 'marketing', 'given')",
+        'CREATE TABLE "a log" (record_id TEXT, old TEXT)',  # no key, rows that are alike
+        "INSERT INTO \"a log\" VALUES ('M1', 'x'), ('M1', 'x'), ('M2', NULL)",
+        "CREATE TABLE late (day DATE)",
+        "INSERT INTO late VALUES ('no day at all')",
+        "ALTER TABLE customer_file ADD COLUMN note TEXT",
+    )
+    saved = back_up(engine, tmp_path / "saved.db")
+    proof = prove_restore(engine, saved).set_index("table")
+    assert {"consent_state", "a log", "late", "customer_file"} <= set(proof.index) and proof["equal"].all()
+    assert proof.loc["a log", ["rows_now", "rows_backup"]].tolist() == [3, 3]
+    run(
+        engine,
+        "UPDATE consent_state SET state = 'withdrawn' WHERE customer_id = 'K000001'",
+        "DELETE FROM consent_state WHERE customer_id = 'K000002'",
+        'DELETE FROM "a log" WHERE rowid = 1',
+        "DROP TABLE late",
+        "CREATE TABLE empty (x)",
+        "UPDATE customer_file SET note = 'call back' WHERE customer_id = 'K000001'",
+    )
+    proof = prove_restore(engine, saved).set_index("table")
+    assert sorted(proof.index[~proof["equal"]]) == ["a log", "consent_state", "customer_file", "empty", "late"]
+    counts = ["rows_now", "rows_backup", "only_backup", "only_now", "changed"]
+    assert proof.loc["consent_state", counts].tolist() == [1, 2, 1, 0, 1]
+    assert proof.loc["a log", counts].tolist() == [2, 3, 1, 0, 0]
+    assert proof.loc["late", counts].tolist() == [0, 1, 1, 0, 0]
+    assert proof.loc["empty", counts].tolist() == [0, 0, 0, 0, 0]
+    assert proof.loc["customer_file", counts].tolist() == [3, 3, 0, 0, 1]
+    restore(saved, engine.url.database)
+    assert prove_restore(engine, saved)["equal"].all()
+
+
+def test_a_table_with_another_column_is_not_the_same(engine, tmp_path):
+    run(engine, "CREATE TABLE notes (id TEXT PRIMARY KEY, says TEXT)")
+    saved = back_up(engine, tmp_path / "saved.db")
+    run(engine, "ALTER TABLE notes ADD COLUMN told_on TEXT")
+    assert prove_restore(engine, saved).set_index("table")["equal"].loc[["notes", "customer_file"]].tolist() == [
+        False,
+        True,
+    ]
+
+
+def test_rows_without_a_key_value_are_all_counted(engine, tmp_path):
+    """SQLite lets several rows in whose key is empty."""
+    run(engine, "CREATE TABLE notes (id TEXT PRIMARY KEY, says TEXT)", "INSERT INTO notes VALUES (NULL, 'a')")
+    run(engine, "INSERT INTO notes VALUES (NULL, 'a')")
+    saved = back_up(engine, tmp_path / "saved.db")
+    run(engine, "DELETE FROM notes WHERE rowid = 1")
+    proof = prove_restore(engine, saved).set_index("table").loc["notes"]
+    assert proof[["rows_now", "rows_backup", "only_backup"]].tolist() == [1, 2, 1] and not proof["equal"]
+    assert fingerprint(saved).set_index("table").loc["notes", "rows"] == 2
+
+
 def test_a_hash_does_not_depend_on_the_place_of_a_row(tmp_path, engine):
     other = create_database(tmp_path / "other.db")
     fill_database(other, customer_file=CUSTOMERS.iloc[::-1])

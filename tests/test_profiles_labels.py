@@ -1,11 +1,13 @@
 """Chapter on profiles: labels with weight and lineage, a model's label, fading, coverage, conflicts, change."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cimlab import load
+from cimlab import load, profiles
 from cimlab.profiles import (
     EXCLUSIVE,
     HALF_LIFE,
@@ -96,6 +98,12 @@ def test_facts_come_from_records_and_name_them():
 
 
 # ---- rules -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_help_on_rules_names_can_be_printed():
+    names = set(re.findall("`([A-Z_]+)`", rule_labels.__doc__))
+    assert {"MEASURES", "RULE_COLUMNS", "RULES"} <= names <= set(profiles.__all__)
+    assert set(RULES["measure"]) <= set(profiles.MEASURES) and list(RULES) == profiles.RULE_COLUMNS
 
 
 def test_a_rule_looks_back_over_its_window_and_no_further():

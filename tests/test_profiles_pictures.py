@@ -135,8 +135,11 @@ def test_a_grey_print_can_be_read_and_tells_the_kinds_apart(words):
         assert 1.05 / (luminance(color) + 0.05) >= 4.5, f"{color} is too light for text on white"
     assert len({str(line) for _, line in KIND_LOOK.values()}) == 3, "each kind has a line of its own"
     ax = tag_cloud(words, "Kinds")
-    assert len(ax.lines) == 3 and "underlined: fact;  plain: rule;  dotted: score of a model" in ax.get_xlabel()
+    assert len(ax.lines) == 3 and "underlined: a fact;  no line: by a rule;  dotted: by a model" in ax.get_xlabel()
     assert "虚线: 模型标签" in tag_cloud(words, "Kinds", "zh").get_xlabel()
+    rules = words.assign(kind="rule")
+    assert tag_cloud(rules, "Rules").get_xlabel().endswith(";  all labels come from rules")
+    assert tag_cloud(rules, "Rules", "zh").get_xlabel().endswith(";  都是规则标签")
 
 
 def test_every_label_can_be_drawn():
@@ -147,6 +150,7 @@ def test_every_label_can_be_drawn():
         "曾投诉",
         "可能复购",
         "字号: 权重 × 提升度; 下划线: 事实标签; 无线: 规则标签; 虚线: 模型标签",
+        "都是规则标签",
     ]
     texts += [str(value) for value in vars(cards).values() if isinstance(value, dict) and "__" not in str(value)]
     texts += ["均为群体的均值与占比，不描述任何个人。 同意画像 人，占 \u00a0%"]

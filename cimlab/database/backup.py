@@ -3,16 +3,17 @@
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.pool import NullPool
 
-from cimlab._sqlite import open_read_only
+from cimlab._sqlite import open_read_only, quote
 from cimlab._whole import whole_file
-from cimlab.database.schema import BASE
 
 
 def back_up(engine, path):
@@ -109,7 +110,8 @@ def fingerprint(base):
     Returns
     -------
     pandas.DataFrame
-        table, rows, sha256. The rows are taken in the order of their key, so that their place on the disk is no matter.
+        table, rows, sha256: one row for each table that is there. The rows are taken in the order of their key, so that
+        their place on the disk is no matter.
 
     References
     ----------
@@ -123,13 +125,17 @@ def fingerprint(base):
     ['customer_file', 'customer_history']
     >>> engine.dispose()
     """
-    table_hashes = [(table, _row_hashes(base, table)) for table in BASE.sorted_tables]
-    rows = [{"table": t.name, "rows": len(h), "sha256": _hash(sorted(h.items()))} for t, h in table_hashes]
-    return pd.DataFrame(rows).sort_values("table", ignore_index=True)
+    rows = [
+        {"table": name, "rows": len(hashes), "sha256": _hash([columns, sorted(hashes.items(), key=repr)])}
+        for name, (columns, hashes) in sorted(_contents(base).items())
+    ]
+    return pd.DataFrame(rows, columns=["table", "rows", "sha256"])
 
 
 def prove_restore(base, backup):
     """Compare a base with a backup, table by table: are they equal, and if not, what would a restore bring and cost?
+
+    Every table that is in one of the two is compared, also those that you made yourself.
 
     Parameters
     ----------
@@ -141,8 +147,9 @@ def prove_restore(base, backup):
     Returns
     -------
     pandas.DataFrame
-        table, rows_now, rows_backup, equal, only_backup (rows that a restore brings back), only_now (rows that it
-        loses), changed (rows that it sets back).
+        table, rows_now, rows_backup, equal (both have the table, with the same columns and the same rows), only_backup
+        (rows that a restore brings back), only_now (rows that it loses), changed (rows that it sets back). A row is
+        known by its primary key; in a table without one, by all its values.
 
     Examples
     --------
@@ -154,22 +161,27 @@ def prove_restore(base, backup):
     True
     >>> engine.dispose()
     """
+    here, saved = _contents(base), _contents(backup)
     rows = []
-    for table in BASE.sorted_tables:
-        now, then = _row_hashes(base, table), _row_hashes(backup, table)
+    for name in sorted(here.keys() | saved.keys()):
+        (_, now), (_, then) = here.get(name, _NO_TABLE), saved.get(name, _NO_TABLE)
         both = now.keys() & then.keys()
         rows.append(
             {
-                "table": table.name,
+                "table": name,
                 "rows_now": len(now),
                 "rows_backup": len(then),
-                "equal": now == then,
+                "equal": here.get(name) == saved.get(name),
                 "only_backup": len(then.keys() - now.keys()),
                 "only_now": len(now.keys() - then.keys()),
                 "changed": sum(now[key] != then[key] for key in both),
             }
         )
-    return pd.DataFrame(rows).sort_values("table", ignore_index=True)
+    columns = ["table", "rows_now", "rows_backup", "equal", "only_backup", "only_now", "changed"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+_NO_TABLE = ([], {})
 
 
 def _copy(source, path):
@@ -187,13 +199,34 @@ def _copy(source, path):
         raise PermissionError(f"cannot replace {path}: close the programs that use it and try again") from error
 
 
-def _row_hashes(base, table):
+def _contents(base):
+    """Return of every table of a base, whoever made it: its columns, and key of a row → hash of the row."""
     engine = base if isinstance(base, Engine) else _open_file(base)
+    looked = inspect(engine)
+    keys = {name: looked.get_pk_constraint(name)["constrained_columns"] for name in looked.get_table_names()}
     with engine.connect() as connection:
-        rows = connection.execute(select(table)).all()
-    keys = [table.columns.keys().index(column.name) for column in table.primary_key]
-    texts = [[None if value is None else str(value) for value in row] for row in rows]
-    return {tuple(text[place] for place in keys): _hash(text) for text in texts}
+        return {name: _row_hashes(connection, name, key) for name, key in keys.items()}
+
+
+def _row_hashes(connection, name, key):
+    rows = connection.exec_driver_sql(f"SELECT * FROM {quote(name)}")
+    columns = list(rows.keys())
+    places = [columns.index(column) for column in key] or range(len(columns))
+    texts = [[_text(value) for value in row] for row in rows]
+    found = sorted(((tuple(text[place] for place in places), _hash(text)) for text in texts), key=lambda pair: pair[1])
+    # Rows that are alike, in a table without a key or with empty keys, are counted: the first, the second …
+    times, hashes = Counter(), {}
+    for one, sha in found:
+        times[one] += 1
+        hashes[*one, times[one]] = sha
+    return columns, hashes
+
+
+def _text(value):
+    """Return a value as SQLite keeps it, so that bases of two kinds can be compared."""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return None if value is None else str(value)
 
 
 def _open_file(path):

@@ -343,6 +343,7 @@ def person_records(record_id):
 # ----------------------------------------------------------------------------------------------------- visible checks
 def check_records(names):
     """Question A1: all records are there, written in one way, and each repair can be followed."""
+    _written(names, "records", "clean_records")
     records = _table(names, "records", ["record_id", "source", *FIELDS, "updated_at"], key="record_id")
     raw = typed()
     lost = sorted(set(raw["record_id"]) - set(records["record_id"]))
@@ -409,12 +410,18 @@ def check_links(names):
         "cannot be one person (`find_conflicts`).",
     )
     pairs = database.score_pairs(database.pairs_in_groups(links), cimlab.load("reviewed")).iloc[0]
+    told = (
+        f"you found {pairs['recall']:.0%} of the pairs, and {pairs['precision']:.0%} of yours are right "
+        f"(F1 {pairs['f1']:.2f})"
+        if pairs["found_pairs"]
+        else "you put no two records together"
+    )
     checks.require(
         pairs["f1"] >= 0.75,
-        f"On the clerks' sample (`reviewed`) you found {pairs['recall']:.0%} of the pairs, and "
-        f"{pairs['precision']:.0%} of yours are right (F1 {pairs['f1']:.2f}): that carries nothing of what follows. "
+        f"On the clerks' sample (`reviewed`) {told}: that carries nothing of what follows. "
         "Link on several fields with `database.link_records`, or go on from the checkpoint: "
-        "`links = capstone.checkpoint('links')`.",
+        "`links = capstone.checkpoint('links')`. The sample holds a fifth of the persons, and this is a check of the "
+        "form: the points come from all persons.",
     )
 
 
@@ -535,7 +542,7 @@ def check_base(names):
 
 
 def check_dictionary(names):
-    """Question A7: each column of the base is there."""
+    """Question A7: each column of the base is there, with some words and a grade."""
     dictionary = _table(names, "dictionary", ["table", "column", "meaning", "personal_data"], key=["table", "column"])
     tables = _columns(checks.answer(names, "base"))
     checks.require(bool(tables), "There is no base yet: answer question A6 first.")
@@ -546,10 +553,23 @@ def check_dictionary(names):
         f"{len(absent)} of {len(there)} columns of the base do not stand in `dictionary`, for example "
         f"{'.'.join(absent[0]) if absent else ''}.",
     )
+    grades = " or ".join([", ".join(security.GRADES[:-1]), security.GRADES[-1]])
+    for row in dictionary.itertuples(index=False):
+        place = f"`dictionary`, the line of {row.table}.{row.column}:"
+        checks.require(
+            row.personal_data in security.GRADES,
+            f"{place} `personal_data` is {row.personal_data!r}; the word is {grades}.",
+        )
+        checks.require(
+            isinstance(row.meaning, str) and len(row.meaning.split()) >= 2,
+            f"{place} `meaning` is {row.meaning!r}; write two words or more, with a space between them, for a "
+            "colleague who comes tomorrow.",
+        )
 
 
 def check_doors(names):
     """Question A8: each role gets something in which it can read."""
+    _written(names, "doors", "open_doors")
     doors = checks.answer(names, "doors", dict)
     for role in _RIGHTS:
         checks.require(role in doors, f"`doors` has nothing for the role {role!r}; it has {', '.join(doors)}.")
@@ -601,6 +621,14 @@ def check_backup(names):
     proof = _table(names, "proof", ["table", "rows"], key="table")
     absent = sorted(set(_columns(request.base)) - set(proof["table"]))
     checks.require(not absent, f"`proof` counts no rows of {', '.join(absent[:3])}: one row for *each* table.")
+
+
+def _written(names, name, function):
+    """Say what to do as long as a function, whose result has this name, returns nothing."""
+    if name in names and names[name] is None:
+        raise checks.CheckFailed(
+            f"`{function}` returns nothing yet: write your answer in its cell, down to `return`, and run the cell."
+        )
 
 
 def _table(names, name, columns, key=None):

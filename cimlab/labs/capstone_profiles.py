@@ -35,7 +35,7 @@ NEEDED = {
 # The numbers that the paper needs: name → what it is, its unit ("count", "share", "CNY", "auc").
 NUMBERS = {
     "customers": ("customers with a purchase in two years: `len(buyers)`", "count"),
-    "labelled": ("share of them with a label of today", "share"),
+    "labelled": ("share of them with any label of today, of `make_labels(lines, today)`", "share"),
     "labels_true": ("share of your labels that came true from January to June 2026", "share"),
     "segments": ("segments", "count"),
     "largest": ("share of `buyers` in the largest segment", "share"),
@@ -50,7 +50,7 @@ NUMBERS = {
     "contacted": ("rows of `contacts`", "count"),
     "cost": ("CNY for all parcels", "CNY"),
     "gain": ("CNY that they are expected to bring, cost taken off", "CNY"),
-    "gain_half": ("the same parcels, if half as many stay", "CNY"),
+    "gain_half": ("the same parcels, if half as many are kept", "CNY"),
 }
 
 
@@ -315,7 +315,7 @@ def show_calibration(names):
 
 
 def show_profit(names):
-    """Draw what parcels would have earned after the cutoff of the test, regulars by their chance to stay away."""
+    """Draw what parcels would have earned after the cutoff of the test: all regulars, by their chance to stay away."""
     from cimlab import plots
 
     test, contacts, threshold = (names.get(name) for name in ("test", "contacts", "threshold"))
@@ -328,7 +328,7 @@ def show_profit(names):
     curve = mining.profit_curve(stayed, stay, **given.money)
     drawn, _ = mining.profit_bands(stayed, stay, **given.money)
     chosen = int((stay >= threshold).sum())
-    title = "What parcels to the regulars of 31 March would have earned"
+    title = "What parcels to all regulars of 31 March would have earned\n(consent is not counted)"
     plots.profit(curve, title, chosen=chosen, bands=drawn)
     return None
 

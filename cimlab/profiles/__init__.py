@@ -24,7 +24,9 @@ _HOME = {
     "clusters": ["FRAME", "cluster_customers", "cluster_stability", "compare_k", "describe_clusters", "scale_frame"],
     "labels": [
         "LABEL_COLUMNS",
+        "MEASURES",
         "RULES",
+        "RULE_COLUMNS",
         "check_rules",
         "combine_labels",
         "fact_labels",

@@ -225,12 +225,19 @@ def tag_cloud(words, title, language="en", most=25, ax=None):
 def _explain(ax, kinds, language):
     """Say below the cloud what size, colour and line mean."""
     zh = language == "zh"
-    told = {"fact": "underlined: fact", "rule": "plain: rule", "model": "dotted: score of a model"}
+    told = {"fact": "underlined: a fact", "rule": "no line: by a rule", "model": "dotted: by a model"}
+    alone = {
+        "fact": "all labels are facts",
+        "rule": "all labels come from rules",
+        "model": "all labels come from a model",
+    }
     if zh:
         told = {"fact": "下划线: 事实标签", "rule": "无线: 规则标签", "model": "虚线: 模型标签"}
+        alone = {kind: "都是" + words.split(": ")[1] for kind, words in told.items()}
+    there = [kind for kind in told if kind in set(kinds)]
     parts = [
         "字号: 权重 × 提升度" if zh else "size: weight × lift",
-        *(told[kind] for kind in told if kind in set(kinds)),
+        *((alone if len(there) == 1 else told)[kind] for kind in there),
     ]
     narrow = ax.get_window_extent().width / ax.figure.dpi < 4.5
     ax.set_xlabel(parts[0] + ("\n" if narrow else ";  ") + ";  ".join(parts[1:]), fontsize=9, color="#444444")
