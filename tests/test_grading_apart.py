@@ -22,7 +22,7 @@ from cimlab import checks
 from cimlab.grading import apart_examiner, isolate, zygote
 from cimlab.grading.apart_look import look, top_names
 from cimlab.grading.apart_room import PART, answer
-from cimlab.grading.apart_stands import StandIn
+from cimlab.grading.apart_stands import StandIn, change
 from cimlab.grading.apart_talk import Talk
 from cimlab.grading.apart_values import CannotCross, pack, unpack
 from cimlab.grading.course import plain
@@ -105,6 +105,15 @@ def test_arrays_cross_and_can_be_changed():
     for array in (np.arange(6.0).reshape(2, 3), np.array(["a", None], dtype=object), np.array([], dtype="M8[ns]")):
         got = crossed(array)
         assert got.dtype == array.dtype and got.shape == array.shape and (got == array).all() and got.flags.writeable
+
+
+def test_of_a_changed_dict_what_is_as_before_remains_the_same():
+    tables = {"kept": TABLES["months as index"], "cut": TABLE.copy(), "gone": TABLE.copy(), "number": 1}
+    first = dict(tables)
+    change(tables, crossed({"kept": first["kept"], "cut": first["cut"].iloc[1:], "number": 2, "new": first["gone"]}))
+    assert list(tables) == ["kept", "cut", "number", "new"] and tables["number"] == 2
+    assert tables["kept"] is first["kept"] and tables["new"] is not first["gone"]
+    assert len(tables["cut"]) == len(TABLE) - 1 and len(first["cut"]) == len(TABLE)
 
 
 def test_a_generator_of_random_numbers_goes_on_where_it_was():
