@@ -18,6 +18,7 @@ from cimlab.grading import collect, course, mistakes, release, repair, zygote
 from cimlab.grading.execute import ExecuteAll, stop_heartbeat
 from cimlab.grading.feedback import split_hidden
 from cimlab.grading.prove import judge_sheet, make_sheets
+from cimlab.grading.quick_start import warm_kernels
 from tests import tiny_lab
 from tests.tiny_lab import LAB
 
@@ -538,3 +539,12 @@ def test_a_heartbeat_that_is_stopped_before_it_begins_ends(monkeypatch):
         channel.start()
         stop_heartbeat(SimpleNamespace(hb_channel=channel))
         assert not channel.is_alive() and channel.socket is None
+
+
+def test_without_a_process_for_warm_kernels_each_begins_anew(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("The process for warm kernels did not start.")
+
+    monkeypatch.setattr(zygote, "start_zygote", fail)
+    with warm_kernels({"lab": tiny_lab.notebook()}) as variables:
+        assert variables == {}

@@ -27,8 +27,8 @@ from tests.test_grading_grade import LAB, everything, make_course
 from tests.test_grading_grade import hand_in as hand_in_of
 from tests.test_grading_isolation import (  # noqa: F401 (as above, with the fixtures of this file)
     LIMITS,
-    LOOK,
     MORE,
+    seen,
     test_a_background_process_does_not_outlive_its_room,
     test_a_hand_in_that_does_not_fit_is_named,
     test_a_room_has_limits,
@@ -68,13 +68,6 @@ def isolated():
 def inhabitants():
     """The processes of a room: its first, and the kernel; the one between them has ended."""
     return [1, 3]
-
-
-@pytest.fixture(scope="module")
-def seen(isolated, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lab")
-    (folder / "table.csv").write_text("a,b\n1,2\n")
-    return dict(zip(LOOK, map(printed, run_cells(isolated, list(LOOK.values()), folder).cells), strict=True)), folder
 
 
 def test_what_lies_in_tmp_can_be_shown(tmp_path):

@@ -26,10 +26,10 @@ import traceback
 from pathlib import Path
 
 from cimlab._whole import whole_file
+from cimlab.grading.feedback import SENTENCES
 from cimlab.grading.quick_start import spare_address_parsers
 
 ENDED = {"KernelDied", "NotRun"}
-SENTENCES = {"CheckFailed", "KernelDied", "NotRun", "TimeUp"}  # errors of a test that are the student's affair
 MEMORY = 3_000_000_000  # of the process that grades one hand-in; what student code uses is limited by its room
 FILES = 500_000_000
 STOCK_RUN = "cimlab.grading.execute.ExecuteAll"

@@ -54,9 +54,8 @@ class Zygotes:
         from cimlab.grading import zygote
 
         notebooks, imports, failed = lab_notebooks(self.config), self.config["imports"], []
-        # Of several notebooks each has its own beginning; so has each student who has other data.
-        first = first_cells(notebooks[0]) if len(notebooks) == 1 and not self.config["own_data"] else []
-        ready = [f"__import__('cimlab.grading.grade_ready', fromlist=['_']).warm({first!r})"] if first else []
+        # Each student who has other data has another beginning.
+        first = [] if self.config["own_data"] else common_cells(notebooks)
 
         def start_examiners():
             try:
@@ -67,7 +66,7 @@ class Zygotes:
         other = threading.Thread(target=start_examiners)
         other.start()
         try:
-            self.students = zygote.start_zygote([*imports, *ready, FIRST_TIMES], room)
+            self.students = zygote.start_zygote(student_imports(first, imports), room)
         finally:
             other.join()
         if failed:
@@ -128,3 +127,14 @@ def first_cells(notebook):
             break
         found.append(cell.source)
     return found
+
+
+def common_cells(notebooks):
+    """Return the first cells that all kernels of a lab run: of several notebooks each has its own beginning."""
+    return first_cells(notebooks[0]) if len(notebooks) == 1 else []
+
+
+def student_imports(first, imports):
+    """Return what the process does from which the kernels of students are forked: imports, and the first cells."""
+    ready = [f"__import__('cimlab.grading.grade_ready', fromlist=['_']).warm({first!r})"] if first else []
+    return [*imports, *ready, FIRST_TIMES]

@@ -38,16 +38,18 @@ def warm_kernels(source):
     ...     set(variables) <= {"CIMLAB_ZYGOTE", "JUPYTER_DEFAULT_PROVISIONER_NAME"}
     True
     """
-    from cimlab.grading.grade_zygotes import FIRST_TIMES, first_cells
+    from cimlab.grading.grade_zygotes import common_cells, student_imports
     from cimlab.grading.zygote import NAME, VARIABLE, lab_imports, start_zygote, warm_available
 
     if warm_available() is not None:
         yield {}
         return
-    imports = [statement for notebook in source.values() for statement in lab_imports(notebook)]
-    first = (
-        first_cells(next(iter(source.values()))) if len(source) == 1 else []
-    )  # of several each has its own beginning
-    ready = f"__import__('cimlab.grading.grade_ready', fromlist=['_']).warm({first!r})"
-    with contextlib.closing(start_zygote([*dict.fromkeys(imports), ready, FIRST_TIMES])) as zygote:
+    notebooks = list(source.values())
+    imports = [statement for notebook in notebooks for statement in lab_imports(notebook)]
+    try:
+        zygote = start_zygote(student_imports(common_cells(notebooks), dict.fromkeys(imports)))
+    except RuntimeError:  # then each kernel begins anew, and it takes longer
+        yield {}
+        return
+    with contextlib.closing(zygote):
         yield {VARIABLE: zygote.path, "JUPYTER_DEFAULT_PROVISIONER_NAME": NAME}
