@@ -26,7 +26,7 @@ from cimlab.grading import isolate, prove, zygote
 from cimlab.grading.apart import ExecuteApart
 from cimlab.grading.course import answer_of_tests, is_test
 from cimlab.grading.execute import ExecuteAll
-from cimlab.grading.grade_zygotes import first_cells
+from cimlab.grading.grade_zygotes import first_cells, tests_of
 from cimlab.grading.mistakes import read_mistakes
 
 CHANCE = re.compile(r"0x[0-9a-f]+|PosixPath\('[^']*'\)|'/tmp/[^']*'")  # differs from run to run
@@ -87,7 +87,7 @@ def warm(notebook):
     imports, room = zygote.lab_imports(notebook), isolate.Room(hidden=(str(ROOT / "solutions"),))
     with (
         zygote.start_zygote(imports, room) as kernels,
-        zygote.start_examiners(first_cells(notebook), imports, room) as examiners,
+        zygote.start_examiners(first_cells(notebook), imports, room, *tests_of([notebook], {})) as examiners,
         mock.patch.dict(os.environ, {zygote.VARIABLE: kernels.path, zygote.EXAMINERS: examiners.path}),
     ):
         yield

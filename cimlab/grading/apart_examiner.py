@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path, PurePath
 
 from cimlab.checks import CheckFailed
+from cimlab.grading import apart_memo
 from cimlab.grading.apart_line import free_the_socket, take_end
 from cimlab.grading.apart_room import MOST_FILES, PART, facts_of, listing, write
 from cimlab.grading.apart_talk import Lost, Talk
@@ -230,8 +231,10 @@ def _remove_empty(folder, kept):
 # The kernel
 
 
-def warm(cells):
+def warm(cells, tests=(), answers=()):
     """Run the cells that students cannot change before any kernel is made: all examiners of a lab begin with it.
+
+    What the tests compute without an answer is computed, too (see `apart_memo`).
 
     Whatever would not survive a copy of the process (threads, files) is an error: then each examiner runs the cells.
     """
@@ -248,6 +251,7 @@ def warm(cells):
     finally:
         tempfile.tempdir = usual
     _warm.update(cells=list(cells), names=names)
+    apart_memo.learn(tests, answers, names)
 
 
 def prepare():
@@ -264,6 +268,7 @@ def prepare():
     names.desk = Desk(names)
     here = {"", ".", str(Path.cwd())}
     sys.path[:] = [path for path in sys.path if path not in here]
+    apart_memo.install(shell, names)
     shell.events.register("pre_run_cell", _take)
     shell.events.register("post_execute", names.desk.end)
     _warm["desk"] = names.desk

@@ -120,6 +120,7 @@ class Plan:
             "isolation": isolation,
             "hidden": self.hidden(),
             "imports": self.imports,
+            "sources": {row["name"]: row["source"] for row in self.rows["source_cell"]},
             "own_data": own_data.has_own_data(self.course),
             "deadline": (seconds + MARGIN) * len(self.rows["notebook"]),
         }

@@ -23,7 +23,7 @@ ACTS = ("os.mkdir", "os.remove", "os.rename", "os.symlink", "os.chdir", "subproc
 ACTS += ("os.posix_spawn", "os.system", "socket.connect", "socket.bind", "sqlite3.connect", "tempfile.mkstemp")
 ACTS += ("tempfile.mkdtemp", "shutil.copyfile", "shutil.rmtree")
 _prepared = []  # (ast of the cell, names that it makes), in the order of the cells
-_watch = {"on": False, "hooked": False, "seen": []}
+_watch = {"on": False, "hooked": False, "seen": [], "also": None}
 
 
 def warm(sources):
@@ -46,12 +46,12 @@ def warm(sources):
         }
         body, printed = compile(_without_last(tree), "<setup>", "exec"), io.StringIO()
         before = dict(names)
-        with _watching() as seen, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        with watching() as seen, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             exec(body, dict(names))  # imports whatever it needs, which may draw random numbers
             state = _seed_anew()
             exec(body, names)
         made = {name: value for name, value in names.items() if name not in before or value is not before[name]}
-        alone = not seen and not printed.getvalue() and _random_state() == state
+        alone = not seen and not printed.getvalue() and random_state() == state
         if not alone or "display(" in source or not all(is_plain(made[name]) for name in made if name not in imported):
             return
         _prepared.append((ast.dump(ast.parse(source)), made))
@@ -91,21 +91,24 @@ def _seed_anew():
     random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
-    return _random_state()
+    return random_state()
 
 
-def _random_state():
+def random_state():
     numbers = sys.modules.get("numpy.random")
     return random.getstate(), repr(numbers.get_state()) if numbers else None
 
 
 @contextlib.contextmanager
-def _watching():
-    """Note what Python reports of files that are written, processes and connections."""
+def watching(also=None):
+    """Note what Python reports of files that are written, processes and connections.
+
+    Files that are only read are noted if `also`, a function of the path, says so.
+    """
     if not _watch["hooked"]:
         sys.addaudithook(_note)
         _watch["hooked"] = True
-    _watch["seen"] = []
+    _watch["seen"], _watch["also"] = [], also
     _watch["on"] = True
     try:
         yield _watch["seen"]
@@ -117,8 +120,11 @@ def _note(event, arguments):
     if not _watch["on"]:
         return
     place = arguments[0] if arguments else ""
-    if event == "open" and (isinstance(place, int) or not isinstance(arguments[2], int) or not arguments[2] & WRITES):
-        return  # read only; a number is a file that has been reported already
+    if event == "open" and isinstance(place, int):
+        return  # a file that has been reported already
+    only_read = event == "open" and not (isinstance(arguments[2], int) and arguments[2] & WRITES)
+    if only_read and not (_watch["also"] and _watch["also"](place)):
+        return
     # In the last folder Python itself keeps what it has translated.
     if event in ("open", *ACTS) and "__pycache__" not in str(place):
         _watch["seen"].append(event)

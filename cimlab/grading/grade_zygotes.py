@@ -56,10 +56,11 @@ class Zygotes:
         notebooks, imports, failed = lab_notebooks(self.config), self.config["imports"], []
         # Each student who has other data has another beginning.
         first = [] if self.config["own_data"] else common_cells(notebooks)
+        tests, answers = tests_of(notebooks, self.config.get("sources", {})) if first else ((), ())
 
         def start_examiners():
             try:
-                self.examiners = zygote.start_examiners(first, imports, room)
+                self.examiners = zygote.start_examiners(first, imports, room, tests, answers)
             except Exception as error:
                 failed.append(error)
 
@@ -132,6 +133,27 @@ def first_cells(notebook):
 def common_cells(notebooks):
     """Return the first cells that all kernels of a lab run: of several notebooks each has its own beginning."""
     return first_cells(notebooks[0]) if len(notebooks) == 1 else []
+
+
+def tests_of(notebooks, sources):
+    """Return the tests of a lab as the instructor has written them, and the names that its answer cells define.
+
+    Parameters
+    ----------
+    notebooks : list of nbformat.NotebookNode
+        The student version.
+    sources : dict
+        Of the cells, by their ids: with the hidden tests.
+    """
+    from nbgrader.utils import is_solution
+
+    from cimlab.grading.apart_look import top_names
+    from cimlab.grading.course import is_test
+
+    cells = [cell for notebook in notebooks for cell in notebook.cells if cell.cell_type == "code"]
+    tests = [sources.get(cell.metadata.nbgrader["grade_id"], cell.source) for cell in cells if is_test(cell)]
+    answers = {name for cell in cells if is_solution(cell) for name in top_names(cell.source)}
+    return tests, sorted(answers)
 
 
 def student_imports(first, imports):

@@ -195,7 +195,7 @@ def start_zygote(imports=(), room=None):
     return Zygote(config["socket"], process.pid, json.loads(answer)["left_out"], process, folder)
 
 
-def start_examiners(cells, imports=(), room=None):
+def start_examiners(cells, imports=(), room=None, tests=(), answers=()):
     """Start a process from which the examiners of a lab are forked (see `apart`); name its `path` in CIMLAB_EXAMINERS.
 
     Parameters
@@ -206,12 +206,16 @@ def start_examiners(cells, imports=(), room=None):
         Import statements, as from `lab_imports`.
     room : isolate.Room, optional
         As for `start_zygote`.
+    tests, answers : list of str
+        The test cells of the lab, and the names that its answer cells define: what tests compute without an answer is
+        computed once (see `apart_memo`).
 
     Returns
     -------
     Zygote
     """
-    begin = f"__import__('cimlab.grading.apart_examiner', fromlist=['_']).warm({cells!r})"
+    more = f"{list(tests)!r}, {sorted(answers)!r}"
+    begin = f"__import__('cimlab.grading.apart_examiner', fromlist=['_']).warm({cells!r}, {more})"
     own = "import cimlab.checks, cimlab.grading.apart_examiner"
     return start_zygote([*imports, own, *([begin] if cells else [])], room)
 

@@ -1,0 +1,150 @@
+"""What tests compute without the hand-in is computed once: the same comes out, and nothing else is kept."""
+
+import ast
+import collections
+import sys
+
+import pandas as pd
+import pytest
+
+from cimlab.grading import apart_memo, apart_parts, zygote
+from tests.warm_kernels import printed, run_cells
+
+# Each takes longer than what is not worth it; `f` is what an answer cell defines.
+LONG = "x = 0\nfor n in range(200_000):\n    x += n % 7\n"
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    yield
+    apart_memo._kept.clear()
+    apart_memo._taken.clear()
+
+
+def first():
+    """Return what the first cells of the lab have defined."""
+    return {"__name__": "__main__", "pd": pd, "given": [3, 1, 2], "table": pd.DataFrame({"a": [1, 2]})}
+
+
+def learn(source, tests=()):
+    """Return the parts that are kept of a test, as [(number of the part, number of values)]."""
+    apart_memo._kept.update(apart_memo._learn([source, *tests], ["f"], first()))
+    apart_memo._taken["answers"] = {"f"}
+    digest = apart_parts.digest_of(ast.parse(source))
+    return sorted((number, len(values)) for (cell, number), values in apart_memo._kept.items() if cell == digest)
+
+
+def run(source, f=None, **names):
+    """Run a test as a kernel does; return its names, and what f was given."""
+    told = []
+    space = {**first(), "f": f or told.append, **names}
+    apart_memo._taken["names"] = space
+    live = apart_memo._Taker(space).visit(ast.parse(source))
+    exec(compile(live, "<test>", "exec"), space)
+    return space, told
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        (f"{LONG}f(x)", [(0, 1)]),
+        (f"f(0)\n{LONG}f(x)", [(0, 1)]),
+        (f"for some in (10, 20, 10):\n    {LONG.replace(chr(10), chr(10) + '    ')}\n    f(x + some)", [(0, 1)]),
+        (f"for some in (10, 20, 10):\n    {LONG.replace(chr(10), chr(10) + '    ')}x += some\n    f(x)", [(0, 2)]),
+        ("f(sorted(str(n) for n in range(90_000))[5])", [(0, 1)]),
+        ("got = f(1)\nf([got, sorted(str(n) for n in range(90_000))[5]])", [(0, 1)]),
+        (f"import numpy as np\nd = np.random.default_rng(1)\n{LONG}y = d.random()\nf(x + d.random() + y)", [(0, 1)]),
+        (f"def g(n):\n    return n + len(given)\n{LONG}y = g(x)\nf(y)", [(0, 1)]),
+        (f"if len(given) > 2:\n    {LONG.replace(chr(10), chr(10) + '    ')}\n    f(x)", [(0, 1)]),
+        (f"mistakes = [lambda got: got]\n{LONG}f(mistakes[0](x))", [(0, 1)]),
+    ],
+)  # fmt: skip
+def test_what_needs_no_answer_is_kept_and_the_same_comes_out(source, kept):
+    plain = run(source)
+    assert learn(source) == kept
+    assert run(source)[1] == plain[1] and plain[1]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{LONG}x += f(1)\nf(x)".replace("x = 0\nfor", "x = f(0) or 0\nfor"),  # it begins with an answer
+        f"f(1)\n{LONG}given.append(x)\nf(given)",  # changes what it reads
+        f"{LONG}table.loc[0, 'a'] = x\nf(x)",
+        f"{LONG}same = given\nf(x)\nf(same)",  # is what was there
+        f"{LONG}held = {{'a': given}}\nf(x)\nf(held)",
+        f"import time\n{LONG}x += time.perf_counter()\nf(x)",
+        f"from time import perf_counter\n{LONG}x += perf_counter()\nf(x)",
+        f"import numpy as np\n{LONG}x += np.random.random()\nf(x)",
+        f"import random\n{LONG}x += random.random()\nf(x)",
+        f"import pathlib\n{LONG}x += len(pathlib.Path('README.md').read_text())\nf(x)",  # not of the course's data
+        f"import os\n{LONG}x += len(os.listdir('.'))\nf(x)",
+        f"{LONG}print(x)\nf(x)",
+        f"import sys\n{LONG}n = sys.stderr.write('x')\nf(x + n)",
+        f"import io\n{LONG}held = io.StringIO()\nf(held)",
+        f"{LONG}f2 = globals()['f']\nf(x)",
+        f"def g(n):\n    return f(n)\n{LONG}y = g(x)\nf(y)",
+        "f(1 + 1)",  # not worth it
+        f"{LONG}raise ValueError(x)",
+    ],
+)
+def test_what_might_be_another_thing_is_left_alone(source, monkeypatch, tmp_path):
+    (tmp_path / "README.md").write_text("text", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    whole = [one for one in learn(source) if _makes_more_than_the_loop(source, one[0])]
+    assert whole == []
+
+
+def _makes_more_than_the_loop(source, number):
+    """The loop at the top may be kept; what comes after it must not be."""
+    cell = apart_parts.Cell(ast.parse(source), {"f"}, collections.Counter())
+    part = cell.parts[number]
+    return part.value or ast.unparse(ast.Module(part.nodes, [])) != ast.unparse(ast.parse(LONG))
+
+
+def test_another_value_is_computed_anew():
+    source = "f(0)\ny = sorted(given) + [len(str(n)) for n in range(90_000)][:1]\nf(y)"
+    assert learn(source)
+    assert run(source)[1][1] == [1, 2, 3, 1]
+    assert run(source, given=[9, 8])[1][1] == [8, 9, 1]
+    assert run(source, given=[True, 8])[1][1] == [True, 8, 1]
+
+
+def test_a_hand_in_that_changes_what_it_is_given_changes_what_is_right():
+    """As in one kernel: a part reads what stands there when it is run."""
+    source = f"f(given)\n{LONG}y = x + sum(given)\nf(y)"
+    assert learn(source)
+    honest, told = [], []
+    run(source, lambda value: honest.append(value))
+
+    def spoils(value):
+        told.append(value)
+        if value is not None and isinstance(value, list):
+            value.append(100)
+
+    run(source, spoils, given=[3, 1, 2])
+    assert told[1] == honest[1] + 100
+
+
+def test_an_error_in_a_test_names_its_own_line():
+    source = f"{LONG}f(x)\nf(1 / 0)"
+    assert learn(source) == [(0, 1)]
+    with pytest.raises(ZeroDivisionError) as raised:
+        run(source)
+    assert raised.traceback[-1].lineno + 1 == len(source.splitlines())
+
+
+def test_learning_leaves_nothing_behind():
+    names = first() | {"table": None}
+    assert apart_memo.learn([f"{LONG}f(x)", f"{LONG}given.append(1)\nf(given)", "%time 1", "1 / 0"], ["f"], names) >= 1
+    assert names == first() | {"table": None}
+
+
+@pytest.mark.skipif(zygote.warm_available() is not None, reason=str(zygote.warm_available()))
+def test_examiners_are_forked_with_what_was_learned(tmp_path):
+    test = f"{LONG}f(x)"
+    with zygote.start_examiners(["given = 1"], [], None, [test], ["f"]) as running:
+        assert not running.left_out
+        look = "import cimlab.grading.apart_memo as memo; print(sum(map(len, memo._kept.values())))"
+        assert printed(run_cells(running, [look], tmp_path).cells[0]) == "1"
+    assert "cimlab.grading.apart_memo" in sys.modules
