@@ -105,7 +105,22 @@ def top_names(source):
     >>> sorted(top_names("a, b = 1, 2\\ndef f():\\n    c = 3\\nimport os.path as p\\nt['x'] = 1"))
     ['a', 'b', 'f', 'p', 't']
     """
-    found, waiting = set(), list(_tree(source).body)
+    return names_given(_tree(source).body)
+
+
+def names_given(nodes):
+    """Return the names that statements define or change, outside functions and classes.
+
+    Parameters
+    ----------
+    nodes : list of ast.AST
+
+    Examples
+    --------
+    >>> sorted(names_given(ast.parse("for a, b in [c for c in d]:\\n    e = 1").body))
+    ['a', 'b', 'e']
+    """
+    found, waiting = set(), list(nodes)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -25,13 +25,14 @@ import types
 from pathlib import Path
 
 from cimlab.grading import grade_ready
-from cimlab.grading.apart_parts import BARRED, Cell, Part, digest_of, is_loop, mentioned
+from cimlab.grading.apart_parts import BARRED, Cell, Part, digest_of, mentioned
 
 LEAST = 0.005  # seconds: what takes less is not worth a fingerprint
 MOST_BYTES = 20_000_000  # of what one part makes
 SECONDS = 60  # for all tests of a lab
 _kept = {}  # (digest of the cell, number of the part) → {fingerprint of what it reads: what it makes, pickled}
-_taken = {}
+_cells = {}  # digest → (cell, its tree as a kernel runs it)
+_now = {}  # in a kernel: its names, and what was found last
 
 
 class Unclear(Exception):
@@ -149,11 +150,6 @@ def learn(tests, answers, names):
         What answer cells define.
     names : dict
         What the first cells of the lab have defined; they stay as they are.
-
-    Returns
-    -------
-    int
-        The number of values that are kept.
     """
     reads, writes = os.pipe()
     child = os.fork()
@@ -169,19 +165,29 @@ def learn(tests, answers, names):
     with os.fdopen(reads, "rb") as pipe:
         data = pipe.read()
     os.waitpid(child, 0)
-    _kept.clear()
     with contextlib.suppress(EOFError, pickle.UnpicklingError):
-        _kept.update(pickle.loads(data))
-    _taken["answers"] = set(answers)
-    return sum(map(len, _kept.values()))
+        _remember(pickle.loads(data), tests, answers)
+
+
+def _remember(found, tests, answers):
+    """Keep what was learned, and the tests as the kernels will run them."""
+    _kept.update(found)
+    for tree in _trees(tests):
+        digest = digest_of(tree)
+        if known := {number for cell, number in found if cell == digest}:
+            cell = Cell(tree, answers, collections.Counter())
+            _cells[digest] = cell, cell.live(tree, known)
+
+
+def _trees(tests):
+    for source in tests:
+        with contextlib.suppress(SyntaxError):  # a cell for IPython
+            yield ast.parse(source)
 
 
 def _learn(tests, answers, names):
-    trees = []
-    for source in tests:
-        with contextlib.suppress(SyntaxError):  # a cell for IPython
-            trees.append(ast.parse(source))
     _places()
+    trees = list(_trees(tests))
     wanted = collections.Counter(name for tree in trees for name in mentioned(tree))
     found, until, said = {}, time.monotonic() + SECONDS, io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -198,7 +204,7 @@ def _run_dry(cell, steps, names, found, ends):
             _keep(cell, step, names, found, ends)
         elif isinstance(step, tuple):
             node, body, other = step
-            if is_loop(node):
+            if isinstance(node, ast.For):
                 for item in eval(compile(ast.Expression(node.iter), "<iter>", "eval"), names):
                     names[_ITEM] = item
                     exec(_assignment(node.target), names)
@@ -290,45 +296,38 @@ def _places():
 class _Taker:
     """Changes the code of a test before it is run: what is kept is asked for first."""
 
-    def __init__(self, names):
-        self.names = names
-
     def visit(self, tree):
-        digest = digest_of(tree)
-        known = {number for cell, number in _kept if cell == digest}
-        if not known:
-            return tree
-        _taken[digest] = cell = Cell(tree, _taken["answers"], collections.Counter())
-        return cell.live(tree, known)
+        _, live = _cells.get(digest_of(tree), (None, tree))
+        return live
 
 
 def install(shell, names):
     """Have a kernel of an examiner take what has been learned."""
     if _kept:
-        _taken["names"] = names
-        shell.ast_transformers.append(_Taker(names))
+        _now["names"] = names
+        shell.ast_transformers.append(_Taker())
 
 
 def give(digest, number):
     """Put what a run of statements makes into the namespace; return whether it is known."""
     if not is_there(digest, number):
         return False
-    _taken["names"].update(_taken.pop("made"))
+    _now["names"].update(_now.pop("made"))
     return True
 
 
 def is_there(digest, number):
     """Look whether it is known what a part makes of what it reads."""
-    part = _taken[digest].parts[number]
+    part = _cells[digest][0].parts[number]
     try:
-        data = _kept[digest, number].get(fingerprint(_taken["names"], part.loads, part.stores))
+        data = _kept[digest, number].get(fingerprint(_now["names"], part.loads, part.stores))
     except Unclear:
         return False
     if data is not None:
-        _taken["made"] = pickle.loads(data)
+        _now["made"] = pickle.loads(data)
     return data is not None
 
 
 def take(_digest, _number):
     """Return what `is_there` has found."""
-    return _taken.pop("made")[""]
+    return _now.pop("made")[""]

@@ -2,7 +2,10 @@
 
 import ast
 import collections
+import functools
 import hashlib
+
+from cimlab.grading.apart_look import names_given
 
 # A statement that names one of these is left alone: it may reach what it does not name, or say something.
 BARRED = {"globals", "locals", "vars", "eval", "exec", "compile", "open", "print", "display", "input"}
@@ -20,11 +23,14 @@ class Part:
         self.nodes, self.value = nodes, isinstance(nodes, ast.expr)
         among = [nodes] if self.value else nodes
         inside = collections.Counter(name for node in among for name in mentioned(node))
-        self.stores = {name for node in among for name in stored(node)}
+        self.stores = names_given(among)
         self.kept = sorted(name for name in self.stores if wanted[name] > inside[name])
         self.loads = sorted(read(among))
-        whole = ast.Expression(nodes) if self.value else ast.Module(nodes, [])
-        self.code = compile(whole, "<part>", "eval" if self.value else "exec")
+
+    @functools.cached_property
+    def code(self):
+        whole = ast.Expression(self.nodes) if self.value else ast.Module(self.nodes, [])
+        return compile(whole, "<part>", "eval" if self.value else "exec")
 
 
 def mentioned(node):
@@ -50,10 +56,10 @@ def read(nodes, given=()):
     for node in nodes:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             found |= _loaded(node, given)
-            given |= stored(node)
+            given |= names_given([node])
         elif isinstance(node, ast.For):
             found |= _loaded(node.iter, given) | _loaded(node.target, given)
-            found |= read(node.body, given | stored(node.target)) | read(node.orelse, given)
+            found |= read(node.body, given | names_given([node.target])) | read(node.orelse, given)
         elif isinstance(node, ast.If | ast.While):
             found |= _loaded(node.test, given) | read(node.body, given) | read(node.orelse, given)
         else:
@@ -69,7 +75,7 @@ def _loaded(node, given):
         return ({*mentioned(node.target)} - given) | _loaded(node.value, given)
     if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
         first = _loaded(node.generators[0].iter, given)
-        own = given | {name for one in node.generators for name in stored(one.target)}
+        own = given | names_given([one.target for one in node.generators])
         return first | {name for child in _after_first(node) for name in _loaded(child, own)}
     if isinstance(node, ast.Lambda):
         arguments = node.args
@@ -84,27 +90,6 @@ def _after_first(node):
     yield from node.generators[0].ifs
     for one in node.generators[1:]:
         yield from (one.iter, *one.ifs)
-
-
-def stored(node):
-    """Return the names that a statement gives a value in the namespace of the cell."""
-    found = set()
-
-    def walk(one):
-        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(one.name)
-            return
-        if isinstance(one, ast.Import | ast.ImportFrom):
-            found.update((alias.asname or alias.name).split(".")[0] for alias in one.names)
-        if isinstance(one, SCOPES):
-            return
-        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-            found.add(one.id)
-        for child in ast.iter_child_nodes(one):
-            walk(child)
-
-    walk(node)
-    return found
 
 
 class Cell:
@@ -123,22 +108,26 @@ class Cell:
         self.digest = digest_of(tree)
         self.parts, self.wanted = [], wanted
         self.foreign = set(answers) | BARRED
-        while more := {name for one in self._leaves(tree.body) if self._is_foreign(one) for name in stored(one)} - (
-            self.foreign
-        ):
+        while more := names_given(filter(self._is_foreign, self._leaves(tree.body))) - self.foreign:
             self.foreign |= more
         self.dry = self._dry(tree.body)
 
     def _leaves(self, body):
         """Yield the statements, those inside a loop or a condition one by one; and loops by their first lines."""
         for node in body:
-            if isinstance(node, ast.For | ast.If) and not self._is_foreign(node.iter if is_loop(node) else node.test):
+            if self._may_enter(node):
                 yield from self._leaves([*node.body, *node.orelse])
             else:
                 yield node
 
     def _is_foreign(self, node):
         return bool(named(node) & self.foreign)
+
+    def _may_enter(self, node):
+        """Return whether a loop or condition runs the same for everybody."""
+        if not isinstance(node, ast.For | ast.If):
+            return False
+        return not self._is_foreign(node.iter if isinstance(node, ast.For) else node.test)
 
     def _dry(self, body):
         """Return what a list of statements comes to without the hand-in: [statement or Part or loop]."""
@@ -155,7 +144,7 @@ class Cell:
                 run.append(node)
                 continue
             close()
-            if isinstance(node, ast.For | ast.If) and not self._is_foreign(node.iter if is_loop(node) else node.test):
+            if self._may_enter(node):
                 made.append((node, self._dry(node.body), self._dry(node.orelse)))
             elif not self._is_foreign(node) and not isinstance(node, NEVER):
                 made.append(node)
@@ -194,10 +183,6 @@ class Cell:
 
 def digest_of(tree):
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def is_loop(node):
-    return isinstance(node, ast.For)
 
 
 def _in_this_scope(node):

@@ -56,7 +56,7 @@ class Zygotes:
         notebooks, imports, failed = lab_notebooks(self.config), self.config["imports"], []
         # Each student who has other data has another beginning.
         first = [] if self.config["own_data"] else common_cells(notebooks)
-        tests, answers = tests_of(notebooks, self.config.get("sources", {})) if first else ((), ())
+        tests, answers = tests_of(notebooks, self.config["sources"]) if first else ((), ())
 
         def start_examiners():
             try:
