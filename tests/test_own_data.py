@@ -16,6 +16,7 @@ import cimlab
 from cimlab import _neighbours, _own, checks, datasets
 from cimlab.grading import grade_dask, own_data, own_data_command
 from cimlab.grading.course import CourseError, open_api, register
+from cimlab.retailer import folders
 from tests import broken, tiny_lab
 from tests.tiny_lab import LAB
 
@@ -90,10 +91,29 @@ def test_what_is_interrupted_leaves_nothing(monkeypatch):
 
 def test_two_notebooks_at_once_make_one_retailer(cache):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # the lock is one between open files, not processes
-        folders = list(pool.map(_own.own_folder, [14, 14]))
-    assert folders[0] == folders[1]
-    assert len(datasets.read_descriptor(folders[0])["resources"]) > 5
+        places = list(pool.map(_own.own_folder, [14, 14]))
+    assert places[0] == places[1]
+    assert len(datasets.read_descriptor(places[0])["resources"]) > 5
     assert [path.name for path in (cache / "retailers").glob("*-14-*")] == [f"{cimlab.__version__}-14-{FEW}"]
+
+
+def test_a_folder_that_another_notebook_clears_away_has_a_size(tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    for name in ("first", "second"):
+        (work / name).mkdir(parents=True)
+        (work / name / "part").write_bytes(b"12345")
+    (work / "plan.json").write_bytes(b"123")
+    assert folders.size_of(work) == 13
+    scandir, gone = os.scandir, work / "second"
+
+    def cleared(place):  # it goes between the listing of the folder above and its own
+        if Path(place) == gone and gone.exists():
+            gone.rename(tmp_path / "cleared")
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", cleared)
+    assert folders.size_of(work) == 8
+    assert not gone.exists()
 
 
 @pytest.mark.parametrize(

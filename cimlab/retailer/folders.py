@@ -251,8 +251,13 @@ def check_space(targets, needs):
 
 
 def size_of(folder):
-    """Return the bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Return the bytes of all files below a folder; another run may be clearing it away meanwhile."""
+    total = 0
+    for place, _, names in os.walk(folder):  # unlike rglob, it goes on where a folder has gone
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(place, name).stat().st_size
+    return total
 
 
 def say_bytes(number):
