@@ -19,7 +19,7 @@ import pytest
 from nbformat.v4 import new_notebook
 
 from cimlab import checks
-from cimlab.grading import apart_examiner, isolate, zygote
+from cimlab.grading import apart_examiner, grade_zygotes, isolate, zygote
 from cimlab.grading.apart_look import look, top_names
 from cimlab.grading.apart_room import PART, answer
 from cimlab.grading.apart_stands import StandIn, change
@@ -527,7 +527,7 @@ def run(request, tmp_path_factory):
     else:
         with (
             zygote.start_zygote(imports, room) as kernels,
-            zygote.start_examiners(first_cells(notebook), imports, room) as examiners,
+            grade_zygotes.start_examiners(first_cells(notebook), imports, room) as examiners,
         ):
             assert not examiners.left_out
             with provisioner(kernels), pytest.MonkeyPatch.context() as patch:

@@ -124,7 +124,10 @@ def run(tmp_path_factory):
     )
     (folder / "lab.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
     imports, first = zygote.lab_imports(notebook), grade_zygotes.first_cells(notebook)
-    with zygote.start_zygote(imports, room()) as kernels, zygote.start_examiners(first, imports, room()) as examiners:
+    with (
+        zygote.start_zygote(imports, room()) as kernels,
+        grade_zygotes.start_examiners(first, imports, room()) as examiners,
+    ):
         assert not examiners.left_out
         with provisioner(kernels), pytest.MonkeyPatch.context() as patch:
             patch.setenv(zygote.EXAMINERS, examiners.path)
@@ -152,7 +155,9 @@ def test_a_class_gets_the_same_marks(tmp_path, monkeypatch, capsys):
 def zygotes_for(isolation, monkeypatch, own="Not here."):
     monkeypatch.setattr(isolate, "isolation_available", lambda: own)
     monkeypatch.setattr(grade_zygotes, "lab_notebooks", lambda config: [])
-    return grade_zygotes.Zygotes({"isolation": isolation, "hidden": [], "imports": [], "own_data": False})
+    return grade_zygotes.Zygotes(
+        {"isolation": isolation, "hidden": [], "imports": [], "solution": [], "own_data": False}
+    )
 
 
 def test_it_is_used_where_our_own_rooms_cannot_be_had(monkeypatch, tmp_path):

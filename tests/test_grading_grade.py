@@ -464,7 +464,7 @@ def test_what_was_isolated_is_started_again_isolated_or_not_at_all(monkeypatch):
 
     rooms = []
 
-    def start(_imports, room):
+    def start(_imports, room, *_more, **_named):
         rooms.append(room)
         if room and len(rooms) > 2:
             raise isolate.IsolationError("the namespaces are used up")
@@ -472,7 +472,9 @@ def test_what_was_isolated_is_started_again_isolated_or_not_at_all(monkeypatch):
 
     monkeypatch.setattr(zygote, "start_zygote", start)
     monkeypatch.setattr(grade_zygotes, "lab_notebooks", lambda config: [])
-    zygotes = grade_zygotes.Zygotes({"isolation": "auto", "hidden": [], "imports": [], "own_data": False})
+    zygotes = grade_zygotes.Zygotes(
+        {"isolation": "auto", "hidden": [], "imports": [], "solution": [], "own_data": False}
+    )
     zygotes.start()
     assert zygotes.kernels == "isolated" and len(rooms) == 2
     with pytest.raises(RuntimeError, match="the namespaces are used up"):

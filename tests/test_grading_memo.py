@@ -3,11 +3,12 @@
 import ast
 import collections
 import sys
+import types
 
 import pandas as pd
 import pytest
 
-from cimlab.grading import apart_memo, apart_parts, zygote
+from cimlab.grading import apart_memo, apart_parts, grade_zygotes, zygote
 from tests.warm_kernels import printed, run_cells
 
 # Each takes longer than what is not worth it; `f` is what an answer cell defines.
@@ -18,7 +19,7 @@ LONG = "x = 0\nfor n in range(200_000):\n    x += n % 7\n"
 def _forget(monkeypatch):
     monkeypatch.setattr(apart_memo, "LEAST", 0.001)  # the loop is longer on any machine
     yield
-    for state in (apart_memo._kept, apart_memo._cells, apart_memo._now):
+    for state in (apart_memo._kept, apart_memo._cells, apart_memo._texts, apart_memo._trees, apart_memo._now):
         state.clear()
 
 
@@ -39,7 +40,7 @@ def run(source, f=None, **names):
     told = []
     space = {**first(), "f": f or told.append, **names}
     apart_memo._now["names"] = space
-    live = apart_memo._Taker().visit(ast.parse(source))
+    live = apart_memo.tree_of(apart_memo._texts.get(source)) or ast.parse(source)
     exec(compile(live, "<test>", "exec"), space)
     return space, told
 
@@ -126,6 +127,53 @@ def test_a_hand_in_that_changes_what_it_is_given_changes_what_is_right():
     assert told[1] == honest[1] + 100
 
 
+def test_the_small_functions_by_which_helpers_tell_mistakes_are_kept(monkeypatch):
+    helpers = types.ModuleType("helpers_of_a_lab")
+    code = "def mistakes(right):\n    return {'twice': right * 2, 'never': lambda got: got == -right}"
+    exec(code, helpers.__dict__)
+    monkeypatch.setitem(sys.modules, helpers.__name__, helpers)
+    source = f"import helpers_of_a_lab as lab\n{LONG}told = lab.mistakes(x)\nf([told['twice'], told['never'](-x)])"
+    assert learn(source) == [(0, 1)]
+    del helpers.mistakes
+    helpers.mistakes = None  # a kernel that would have to compute it could not
+    assert run(source)[1] == [[2 * sum(n % 7 for n in range(200_000)), True]]
+
+
+def test_a_name_that_a_test_gives_a_value_first_is_its_own():
+    loop = LONG.replace(chr(10), chr(10) + "    ")
+    own, theirs = (
+        f"for f in (1, 2):\n    {loop}\n    y = x + f\nz = y",
+        f"for n in (1, f):\n    {loop}\n    y = x + f\nz = y",
+    )
+    assert learn(own) == [(0, 1)] and _makes_more_than_the_loop(own, 0)
+    assert learn(theirs) == [], "it is read before it is given a value"
+    later = f"y = f\nf = 1\n{LONG}z = x + f"
+    assert [number for number, _ in learn(later) if _makes_more_than_the_loop(later, number)] == []
+
+
+def test_how_pandas_keeps_a_table_makes_no_difference():
+    apart = pd.DataFrame({"a": [1, 2]})
+    apart["b"], apart["c"] = 3, 4
+    joined = apart.copy()
+    assert len(apart._mgr.blocks) > len(joined._mgr.blocks) == 1
+    prints = [apart_memo.fingerprint({"table": one}, ["table"]) for one in (apart, joined, joined[["b", "a", "c"]])]
+    assert prints[0] == prints[1] != prints[2]
+    assert apart_memo.fingerprint({"table": joined.rename(columns={"c": "d"})}, ["table"]) != prints[0]
+    assert apart_memo.fingerprint({"table": joined.set_index("a", drop=False)}, ["table"]) != prints[0]
+    assert apart_memo.fingerprint({"table": joined.astype(float)}, ["table"]) != prints[0]
+    assert apart_memo.fingerprint({"table": joined.to_dict("list")}, ["table"]) != prints[0]
+
+
+def test_which_parts_are_one_object_makes_no_difference():
+    one, other = "".join(["a", "b"]), "".join(["a", "b"])
+    prints = [apart_memo.fingerprint({"v": value}, ["v"]) for value in ([one, one], [one, other], [one, "ac"])]
+    assert prints[0] == prints[1] != prints[2]
+    endless = []
+    endless.append(endless)
+    with pytest.raises(apart_memo.Unclear):
+        apart_memo.fingerprint({"v": endless}, ["v"])
+
+
 def test_an_error_in_a_test_names_its_own_line():
     source = f"{LONG}f(x)\nf(1 / 0)"
     assert learn(source) == [(0, 1)]
@@ -144,7 +192,7 @@ def test_learning_leaves_nothing_behind():
 @pytest.mark.skipif(zygote.warm_available() is not None, reason=str(zygote.warm_available()))
 def test_examiners_are_forked_with_what_was_learned(tmp_path):
     test = f"{LONG.replace('200_000', '2_000_000')}f(x)"
-    with zygote.start_examiners(["given = 1"], [], None, [test], ["f"]) as running:
+    with grade_zygotes.start_examiners(["given = 1"], [], None, [test], ["f"]) as running:
         assert not running.left_out
         look = "import cimlab.grading.apart_memo as memo; print(sum(map(len, memo._kept.values())))"
         assert printed(run_cells(running, [look], tmp_path).cells[0]) == "1"

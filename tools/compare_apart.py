@@ -22,7 +22,7 @@ from unittest import mock
 import nbformat
 from nbgrader.utils import determine_grade
 
-from cimlab.grading import isolate, prove, zygote
+from cimlab.grading import grade_zygotes, isolate, prove, zygote
 from cimlab.grading.apart import ExecuteApart
 from cimlab.grading.course import answer_of_tests, is_test
 from cimlab.grading.execute import ExecuteAll
@@ -87,7 +87,7 @@ def warm(notebook):
     imports, room = zygote.lab_imports(notebook), isolate.Room(hidden=(str(ROOT / "solutions"),))
     with (
         zygote.start_zygote(imports, room) as kernels,
-        zygote.start_examiners(first_cells(notebook), imports, room, *tests_of([notebook], {})) as examiners,
+        grade_zygotes.start_examiners(first_cells(notebook), imports, room, *tests_of([notebook], {})) as examiners,
         mock.patch.dict(os.environ, {zygote.VARIABLE: kernels.path, zygote.EXAMINERS: examiners.path}),
     ):
         yield

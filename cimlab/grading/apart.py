@@ -7,8 +7,8 @@ called by message (`apart_talk`). So there is nothing to find in the kernel of t
 and what the code does there (patched asserts, libraries or checks, an `__eq__` that is always true) does nothing to the
 tests.
 
-The examiner begins with the cells that students cannot change; `zygote.start_examiners` keeps a process in which that
-is done once for the whole class. Both kernels are warm ones (see `zygote`): others have no line to talk on.
+The examiner begins with the cells that students cannot change; `grade_zygotes.start_examiners` keeps a process in which
+that is done once for the whole class. Both kernels are warm ones (see `zygote`): others have no line to talk on.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path, PurePath
 
 from cimlab.checks import CheckFailed
-from cimlab.grading import apart_memo
+from cimlab.grading import apart_memo, grade_modules
 from cimlab.grading.apart_line import free_the_socket, take_end
 from cimlab.grading.apart_room import MOST_FILES, PART, facts_of, listing, write
 from cimlab.grading.apart_talk import Lost, Talk
@@ -231,10 +231,11 @@ def _remove_empty(folder, kept):
 # The kernel
 
 
-def warm(cells, tests=(), answers=()):
+def warm(cells, tests=(), answers=(), solution=()):
     """Run the cells that students cannot change before any kernel is made: all examiners of a lab begin with it.
 
-    What the tests compute without an answer is computed, too (see `apart_memo`).
+    What model answers import is imported, and what the tests compute without an answer is computed, too (see
+    `grade_modules` and `apart_memo`).
 
     Whatever would not survive a copy of the process (threads, files) is an error: then each examiner runs the cells.
     """
@@ -251,6 +252,10 @@ def warm(cells, tests=(), answers=()):
     finally:
         tempfile.tempdir = usual
     _warm.update(cells=list(cells), names=names)
+    if solution:
+        modules = grade_modules.used(solution, names)
+        grade_modules.tell(modules)
+        grade_modules.load(modules)
     apart_memo.learn(tests, answers, names)
 
 

@@ -2,12 +2,14 @@
 
 A hidden test first works out what is right, then compares it with what the hand-in says; the first is the same for
 everybody, and often most of the time that grading takes. `learn` runs those parts of the tests of a lab before a kernel
-of an examiner is forked (see `zygote.start_examiners`), and keeps what they make; `install` has a kernel take it.
+of an examiner is forked (see `grade_zygotes.start_examiners`), and keeps what they make; `install` has a kernel take
+it.
 
 A part is a run of statements, or a call, that names nothing of the hand-in's. What it makes is kept under a fingerprint
 of all that it reads: a test that finds other values there computes anew. A part is left alone if it makes or reads
-anything but plain values and tables, changes what it reads, leaves another random state, opens files other than those
-of the course and its libraries, or makes something else at a second time.
+anything but plain values, tables and functions, changes what it reads, leaves another random state, opens files other
+than those of the course and its libraries, or makes something else at a second time. A function that it makes is kept
+with what it closes over, as that was then.
 """
 
 import ast
@@ -24,14 +26,15 @@ import time
 import types
 from pathlib import Path
 
-from cimlab.grading import grade_ready
+from cimlab.grading import grade_modules, grade_ready
 from cimlab.grading.apart_parts import BARRED, Cell, Part, digest_of, mentioned
 
 LEAST = 0.005  # seconds: what takes less is not worth a fingerprint
 MOST_BYTES = 20_000_000  # of what one part makes
 SECONDS = 60  # for all tests of a lab
 _kept = {}  # (digest of the cell, number of the part) → {fingerprint of what it reads: what it makes, pickled}
-_cells = {}  # digest → (cell, its tree as a kernel runs it)
+_cells = {}  # digest → cell
+_texts, _trees = {}, {}  # source → what IPython makes of it; that → the tree that a kernel runs
 _now = {}  # in a kernel: its names, and what was found last
 
 
@@ -69,7 +72,7 @@ def fingerprint(names, loads, stores=()):
                 continue
             raise Unclear(name) from None
         found.append((name, *_what(value, names, set())))
-    return hashlib.blake2b(_pickled(found), digest_size=20).digest()
+    return hashlib.blake2b(_pickled(found, _by_value), digest_size=20).digest()
 
 
 def _what(value, names, seen):
@@ -126,9 +129,28 @@ def _text_of(code):
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_argcount, code.co_flags
 
 
-def _pickled(value):
+def _by_value(value):
+    """Return bytes that are the same for equal values, whichever of their parts are one object."""
+    text = io.BytesIO()
+    pickler = _ByValue(text, protocol=5)
+    pickler.fast = True  # it does not look whether it has met an object before
+    pickler.dump(value)
+    return text.getvalue()
+
+
+class _ByValue(pickle.Pickler):
+    def reducer_override(self, value):
+        """Take a table by its columns: pandas joins columns of one kind when it feels like it."""
+        kind = type(value)
+        if kind.__name__ != "DataFrame" or not kind.__module__.startswith("pandas"):
+            return NotImplemented
+        columns = [value.iloc[:, place].array for place in range(value.shape[1])]
+        return list, (columns,), value.attrs, iter([value.columns, value.index])
+
+
+def _pickled(value, dumps):
     try:
-        return pickle.dumps(value, protocol=5)
+        return dumps(value)
     except Exception as error:
         raise Unclear(str(error)) from None
 
@@ -151,43 +173,32 @@ def learn(tests, answers, names):
     names : dict
         What the first cells of the lab have defined; they stay as they are.
     """
-    reads, writes = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reads)
-        try:
-            found = _learn(tests, answers, dict(names))
-            with os.fdopen(writes, "wb") as pipe:
-                pickle.dump(found, pipe)
-        finally:
-            os._exit(0)
-    os.close(writes)
-    with os.fdopen(reads, "rb") as pipe:
-        data = pipe.read()
-    os.waitpid(child, 0)
-    with contextlib.suppress(EOFError, pickle.UnpicklingError):
-        _remember(pickle.loads(data), tests, answers)
+    found = grade_modules.in_a_copy(lambda: _learn(tests, answers, dict(names)))
+    _remember(found or {}, tests, answers)
 
 
 def _remember(found, tests, answers):
-    """Keep what was learned, and the tests as the kernels will run them."""
+    """Keep what was learned, and the tests as kernels will run them: IPython reads each source twice, and slowly."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
     _kept.update(found)
-    for tree in _trees(tests):
+    for source, tree in _parsed(tests):
+        text = _texts[source] = TransformerManager().transform_cell(source)
         digest = digest_of(tree)
         if known := {number for cell, number in found if cell == digest}:
-            cell = Cell(tree, answers, collections.Counter())
-            _cells[digest] = cell, cell.live(tree, known)
+            cell = _cells[digest] = Cell(tree, answers, collections.Counter())
+            _trees[text] = cell.live(tree, known)
 
 
-def _trees(tests):
+def _parsed(tests):
     for source in tests:
         with contextlib.suppress(SyntaxError):  # a cell for IPython
-            yield ast.parse(source)
+            yield source, ast.parse(source)
 
 
 def _learn(tests, answers, names):
     _places()
-    trees = list(_trees(tests))
+    trees = [tree for _, tree in _parsed(tests)]
     wanted = collections.Counter(name for tree in trees for name in mentioned(tree))
     found, until, said = {}, time.monotonic() + SECONDS, io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -238,17 +249,30 @@ def _keep(cell, part, names, found, ends):
     if before is None or time.perf_counter() - started < LEAST or time.monotonic() > until:
         return
     with contextlib.suppress(Unclear):
-        data = _pickled(made)
+        data = _pickled(made, _whole)
         if seen or len(data) > MOST_BYTES or said.tell() != printed or grade_ready.random_state() != state:
             return
         if not all(_is_plain(value) for value in made.values()) or _shares(made, names, part):
             return
         if fingerprint(twice, part.loads, part.stores) != before:  # it has changed what it reads
             return
-        again = _made(part, twice)
-        if pickle.dumps(pickle.loads(_pickled(again)), protocol=5) == pickle.dumps(pickle.loads(data), protocol=5):
+        again = _pickled(_made(part, twice), _whole)
+        if _settled(again) == _settled(data):
             numbered = cell.parts.index(part)
             found.setdefault((cell.digest, numbered), {})[before] = data
+            names.update({} if part.value else pickle.loads(data))  # as a kernel will have it
+
+
+def _whole(value):
+    """Pickle a value with the small functions in it, by which the helpers of many labs tell mistakes."""
+    import cloudpickle
+
+    return cloudpickle.dumps(value)
+
+
+def _settled(data):
+    """Return pickled data as they are once nothing in them is the same object by chance."""
+    return _whole(pickle.loads(data))
 
 
 def _made(part, names):
@@ -293,19 +317,18 @@ def _places():
 # In the kernel
 
 
-class _Taker:
-    """Changes the code of a test before it is run: what is kept is asked for first."""
-
-    def visit(self, tree):
-        _, live = _cells.get(digest_of(tree), (None, tree))
-        return live
-
-
 def install(shell, names):
     """Have a kernel of an examiner take what has been learned."""
-    if _kept:
-        _now["names"] = names
-        shell.ast_transformers.append(_Taker())
+    _now["names"] = names
+    manager, compiler = shell.input_transformer_manager, shell.compile
+    transform, parse = manager.transform_cell, compiler.ast_parse
+    manager.transform_cell = lambda source: _texts.get(source) or transform(source)
+    compiler.ast_parse = lambda text, *more, **named: tree_of(text) or parse(text, *more, **named)
+
+
+def tree_of(text):
+    """Return the tree of a test in which what is kept is asked for first; None for any other text."""
+    return _trees.get(text)
 
 
 def give(digest, number):
@@ -318,7 +341,7 @@ def give(digest, number):
 
 def is_there(digest, number):
     """Look whether it is known what a part makes of what it reads."""
-    part = _cells[digest][0].parts[number]
+    part = _cells[digest].parts[number]
     try:
         data = _kept[digest, number].get(fingerprint(_now["names"], part.loads, part.stores))
     except Unclear:

@@ -121,6 +121,7 @@ class Plan:
             "hidden": self.hidden(),
             "imports": self.imports,
             "sources": {row["name"]: row["source"] for row in self.rows["source_cell"]},
+            "solution": model_cells(self.given),
             "own_data": own_data.has_own_data(self.course),
             "deadline": (seconds + MARGIN) * len(self.rows["notebook"]),
         }
@@ -218,6 +219,20 @@ def _lab_notebook(cells):
     locked = {"nbgrader": {"locked": True, "solution": False}}
     texts = [cell["source"] or "" for cell in cells if cell["locked"] and cell["cell_type"] == "code"]
     return nbformat.v4.new_notebook(cells=[make(text, metadata=locked) for text in texts])
+
+
+def model_cells(folder):
+    """Return the code cells of the notebooks with the model answers; an empty list if they cannot be read."""
+    import nbformat
+
+    found = []
+    for path in sorted(folder.glob("*.ipynb")):
+        try:
+            notebook = nbformat.read(path, as_version=4)
+        except (OSError, ValueError, nbformat.ValidationError, nbformat.reader.NotJSONError):
+            return []
+        found.append([cell.source for cell in notebook.cells if cell.cell_type == "code"])
+    return found
 
 
 def notices(ready, isolation):

@@ -1,5 +1,6 @@
 """The processes from which the kernels of a class are forked: for the code of students, and for the tests."""
 
+import concurrent.futures
 import threading
 from pathlib import Path
 
@@ -21,6 +22,7 @@ if "matplotlib" in sys.modules:
     axes.legend()
     FigureCanvasAgg(figure).print_png(io.BytesIO())
 """
+ASK = "__import__('cimlab.grading.grade_modules', fromlist=['_']).ask()"
 
 
 class Zygotes:
@@ -54,20 +56,26 @@ class Zygotes:
         from cimlab.grading import zygote
 
         notebooks, imports, failed = lab_notebooks(self.config), self.config["imports"], []
+        modules = concurrent.futures.Future()  # what the model answers import, which the examiners find out
         # Each student who has other data has another beginning.
         first = [] if self.config["own_data"] else common_cells(notebooks)
         tests, answers = tests_of(notebooks, self.config["sources"]) if first else ((), ())
+        solution = [cells[len(first) :] for cells in self.config["solution"]]
 
-        def start_examiners():
+        def start_other():
             try:
-                self.examiners = zygote.start_examiners(first, imports, room, tests, answers)
+                given = first, imports, room, tests, answers, solution
+                self.examiners = start_examiners(*given, heard=modules.set_result)
             except Exception as error:
                 failed.append(error)
+            finally:
+                if not modules.done():
+                    modules.set_result([])
 
-        other = threading.Thread(target=start_examiners)
+        other = threading.Thread(target=start_other)
         other.start()
         try:
-            self.students = zygote.start_zygote(student_imports(first, imports), room)
+            self.students = zygote.start_zygote([*student_imports(first, imports), ASK], room, modules.result)
         finally:
             other.join()
         if failed:
@@ -91,6 +99,36 @@ class Zygotes:
             if one is not None:
                 one.close()
         self.students = self.examiners = None
+
+
+def start_examiners(cells, imports=(), room=None, tests=(), answers=(), solution=(), heard=None):
+    """Start a process from which the examiners of a lab are forked (see `apart`); name its `path` in CIMLAB_EXAMINERS.
+
+    Parameters
+    ----------
+    cells : list of str
+        What each examiner begins with, as from `first_cells`; it is run once.
+    imports : iterable of str
+        Import statements, as from `zygote.lab_imports`.
+    room : isolate.Room, optional
+        As for `zygote.start_zygote`.
+    tests, answers : list of str
+        The test cells of the lab, and the names that its answer cells define: what tests compute without an answer is
+        computed once (see `apart_memo`).
+    solution : list of list of str
+        The cells of the lab's model answer below the first, for each notebook: what they import is imported once (see
+        `grade_modules`), and told to `heard`.
+
+    Returns
+    -------
+    zygote.Zygote
+    """
+    from cimlab.grading import zygote
+
+    more = f"{list(tests)!r}, {sorted(answers)!r}, {list(solution)!r}"
+    begin = f"__import__('cimlab.grading.apart_examiner', fromlist=['_']).warm({cells!r}, {more})"
+    own = "import cimlab.checks, cimlab.grading.apart_examiner"
+    return zygote.start_zygote([*imports, own, *([begin] if cells or solution else [])], room, heard=heard)
 
 
 def ways_to_isolate(isolation, hidden):

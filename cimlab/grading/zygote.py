@@ -136,7 +136,7 @@ def end(process, folder, seconds):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def start_zygote(imports=(), room=None):
+def start_zygote(imports=(), room=None, answer=None, heard=None):
     """Start a process from which warm kernels are forked.
 
     Parameters
@@ -146,6 +146,9 @@ def start_zygote(imports=(), room=None):
     room : isolate.Room, optional
         What each kernel is shown and may use; the folder of the data is shown too. Without it kernels are warm, but see
         and do what this user may.
+    answer, heard : callable, optional
+        An import may ask for a list of modules (`grade_modules.ask`), which `answer` returns; or tell of one (`tell`),
+        which `heard` is given.
 
     Returns
     -------
@@ -187,37 +190,27 @@ def start_zygote(imports=(), room=None):
             cwd="/",
             start_new_session=True,
         )
-    answer = process.stdout.readline()
-    if not answer:
+    said = _converse(process, answer, heard)
+    if said is None:
         words = Path(folder, "log").read_text(errors="replace").strip().splitlines() or ["it said nothing"]
         end(process, folder, 10)
         raise RuntimeError(f"The process for warm kernels did not start: {words[-1]}")
-    return Zygote(config["socket"], process.pid, json.loads(answer)["left_out"], process, folder)
+    return Zygote(config["socket"], process.pid, said["left_out"], process, folder)
 
 
-def start_examiners(cells, imports=(), room=None, tests=(), answers=()):
-    """Start a process from which the examiners of a lab are forked (see `apart`); name its `path` in CIMLAB_EXAMINERS.
-
-    Parameters
-    ----------
-    cells : list of str
-        What each examiner begins with, as from `grade_zygotes.first_cells`; it is run once.
-    imports : iterable of str
-        Import statements, as from `lab_imports`.
-    room : isolate.Room, optional
-        As for `start_zygote`.
-    tests, answers : list of str
-        The test cells of the lab, and the names that its answer cells define: what tests compute without an answer is
-        computed once (see `apart_memo`).
-
-    Returns
-    -------
-    Zygote
-    """
-    more = f"{list(tests)!r}, {sorted(answers)!r}"
-    begin = f"__import__('cimlab.grading.apart_examiner', fromlist=['_']).warm({cells!r}, {more})"
-    own = "import cimlab.checks, cimlab.grading.apart_examiner"
-    return start_zygote([*imports, own, *([begin] if cells else [])], room)
+def _converse(process, answer, heard):
+    """Return what a process says when it is ready; None if it has ended."""
+    for line in process.stdout:
+        said = json.loads(line)
+        if "left_out" in said:
+            return said
+        if "modules" in said and heard:
+            heard(said["modules"])
+        if "asks" in said:
+            with contextlib.suppress(OSError):
+                process.stdin.write(json.dumps(answer() if answer else []).encode() + b"\n")
+                process.stdin.flush()
+    return None
 
 
 def private_folder(prefix):
@@ -277,6 +270,11 @@ def _import(statement):
         exec(statement, {})
     except BaseException:
         return False
+    return is_still_whole()
+
+
+def is_still_whole():
+    """Return whether this process is as it must be to be forked: one thread, no module that asks for a notebook."""
     return len(os.listdir("/proc/self/task")) == 1 and not any(name in sys.modules for name in NOTEBOOK_AWARE)  # noqa: PTH208
 
 

@@ -1,0 +1,134 @@
+"""What a lab's answers import while they run is imported once for the class.
+
+The cells at the top of a lab name some libraries; its helpers import others where they use them (scipy, statsmodels,
+scikit-learn), often a second and more in each kernel. `used` finds out which: a copy of the process runs the model
+answers and the tests, and names the modules that came. Nothing else of it remains. `load` imports those, before a
+kernel is forked: a kernel may know which libraries the model answers use, not what they are.
+"""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+import tempfile
+
+from cimlab.grading.zygote import is_still_whole
+
+SECONDS = 6  # for the cells; what they import, they mostly import soon
+TRIES = 5
+
+
+def used(notebooks, names):
+    """Return the modules that model answers and tests import, of those that can be imported before a fork.
+
+    Parameters
+    ----------
+    notebooks : list of list of str
+        The cells of each notebook in the order in which they are to be run.
+    names : dict
+        What the first cells have defined already; it stays as it is.
+
+    Returns
+    -------
+    list of str
+        In the order in which they were complete. None of them starts a thread, or asks whether it is in a notebook.
+    """
+    found, left_out = in_a_copy(lambda: _run(notebooks, names)) or [], set()
+    for _ in range(TRIES):
+        found = [name for name in found if name.partition(".")[0] not in left_out]
+        bad = in_a_copy(lambda tried=found: load(tried)) if found else None
+        if bad is None:
+            return found
+        left_out.add(bad.partition(".")[0])
+    return []
+
+
+def load(modules):
+    """Import modules; stop at the first after which this process can no longer be forked, and return its name."""
+    for name in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+        if not is_still_whole():
+            return name
+    return None
+
+
+def tell(modules):
+    """Tell who has started this process (see `zygote.start_zygote`) of modules."""
+    os.write(1, json.dumps({"modules": modules}).encode() + b"\n")
+
+
+def ask():
+    """Ask who has started this process for modules, and import them."""
+    os.write(1, b'{"asks": true}\n')
+    line = b""
+    while not line.endswith(b"\n") and (more := os.read(0, 1 << 16)):
+        line += more
+    load(json.loads(line or b"[]"))
+
+
+def in_a_copy(work):
+    """Return what a function returns in a copy of this process; None if that is lost. Nothing else of it remains."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reads)
+        try:
+            os.setpgid(0, 0)
+            data = pickle.dumps(work())
+            with os.fdopen(writes, "wb") as pipe:
+                pipe.write(data)
+        finally:
+            os._exit(0)
+    os.close(writes)
+    with contextlib.suppress(OSError):
+        os.setpgid(child, child)
+    with os.fdopen(reads, "rb") as pipe:
+        data = pipe.read()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what its code has started
+    os.waitpid(child, 0)
+    with contextlib.suppress(EOFError, pickle.UnpicklingError):
+        return pickle.loads(data)
+
+
+def _run(notebooks, names):
+    """Run cells as far as they can be run in some seconds; return the modules that came."""
+    before, home = set(sys.modules), tempfile.mkdtemp()
+    tempfile.tempdir = home
+    os.chdir(home)
+    signal.signal(signal.SIGALRM, _late)
+    said = io.StringIO()
+    with contextlib.suppress(TimeoutError), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        signal.alarm(SECONDS)
+        for cells in notebooks:
+            own = dict(names)
+            for source in cells:
+                _run_cell(source, own)
+    signal.alarm(0)
+    os.chdir("/")
+    shutil.rmtree(home, ignore_errors=True)
+    return [name for name in sys.modules if name not in before and _has_that_name(name)]
+
+
+def _late(*_):
+    raise TimeoutError
+
+
+def _run_cell(source, names):
+    try:
+        exec(compile(source, "<cell>", "exec"), names)
+    except TimeoutError:
+        raise
+    except BaseException:  # a cell for IPython, a test that does not hold, an `exit`
+        return
+
+
+def _has_that_name(name):
+    """Return whether a module would be found under that name; parts of libraries stand under others, too."""
+    return getattr(getattr(sys.modules[name], "__spec__", None), "name", None) == name

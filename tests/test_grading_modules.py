@@ -1,0 +1,117 @@
+"""What model answers import is imported once for the class, and nothing else of them comes near a student's code."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cimlab.grading import grade_modules, grade_plan, grade_zygotes, zygote
+from tests.warm_kernels import printed, run_cells
+
+pytestmark = pytest.mark.skipif(zygote.warm_available() is not None, reason=str(zygote.warm_available()))
+
+
+def used(folder, cells, names="{}", seconds=6):
+    """Ask a process with one thread what cells import; return what it prints. Its own modules stand in a folder."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(folder)!r})
+from cimlab.grading import grade_modules
+grade_modules.SECONDS = {seconds}
+names = {names}
+found = grade_modules.used({cells!r}, names)
+print([name for name in found if name.startswith("lib_")], sorted(names), [n for n in sys.modules if n[:4] == "lib_"])
+"""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def libraries(tmp_path):
+    texts = {
+        "lib_one": "import lib_two",
+        "lib_two": "",
+        "lib_late": "",
+        "lib_notebook": "import sys, types; sys.modules['tqdm.auto'] = types.ModuleType('tqdm.auto')",
+        "lib_thread": "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    return tmp_path
+
+
+def test_modules_are_found_in_a_copy_that_leaves_nothing(libraries):
+    cells = ["def answer(n):\n    import lib_one\n    return n + given", "answer(1)", "given = 'changed'"]
+    assert used(libraries, [cells], "{'given': 2}") == "['lib_two', 'lib_one'] ['given'] []"
+
+
+def test_what_no_fork_would_survive_is_left_to_the_kernels(libraries):
+    cells = ["import lib_two", "import lib_thread", "import lib_notebook", "import lib_late"]
+    assert used(libraries, [cells]) == "['lib_two', 'lib_late'] [] []"
+
+
+def test_a_cell_that_fails_or_does_not_end_costs_only_itself(libraries):
+    cells = ["%matplotlib inline", "1 / 0", "import lib_two", "exit()", "import lib_one", "while True:\n    pass"]
+    started = time.monotonic()
+    assert used(libraries, [[*cells, "import lib_late"], ["import lib_late"]], seconds=1).startswith(
+        "['lib_two', 'lib_on"
+    )
+    assert time.monotonic() - started < 30
+
+
+def test_what_the_cells_write_and_start_is_gone(libraries):
+    cells = [
+        "open('left.txt', 'w').close()",
+        "import subprocess, sys",
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(4321)'])",
+    ]
+    assert used(libraries, [cells]).endswith("[] []")
+    assert not (libraries / "left.txt").exists()
+    assert "time.sleep(4321)" not in subprocess.run(["ps", "-ef"], capture_output=True, text=True, check=True).stdout
+
+
+def test_students_and_examiners_have_the_modules_and_students_nothing_else(tmp_path):
+    secret = "-".join(["the", "model", "answer", "of", "question", "seven"])
+    solution = [[f"def answer():\n    import wave\n    return {secret!r}", "answer()"]]
+    told = []
+    with grade_zygotes.start_examiners(["given = 1"], [], None, solution=solution, heard=told.extend) as examiners:
+        assert not examiners.left_out
+        assert "wave" in told
+        with zygote.start_zygote([grade_zygotes.ASK], None, lambda: told) as students:
+            assert not students.left_out
+            for running in (examiners, students):
+                look = run_cells(running, ["import sys; print('wave' in sys.modules)", SEARCH], tmp_path)
+                assert printed(look.cells[0]) == "True"
+                assert (printed(look.cells[1]) == "0") == (running is students)
+
+
+# The two halves of what is sought are never joined here, so that the search does not find itself.
+SEARCH = """
+import re
+first, second, found = b"the-model-answer", b"-of-question-seven", 0
+for line in open("/proc/self/maps"):
+    begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+    if line.split()[1].startswith("rw") and "[v" not in line:
+        with open("/proc/self/mem", "rb", 0) as memory:
+            memory.seek(begin)
+            data = memory.read(end - begin)
+        for at in re.finditer(first, data):
+            found += data[at.end():at.end() + len(second)] == second
+print(found)
+"""
+
+
+def test_a_process_that_is_told_of_no_modules_imports_none():
+    with zygote.start_zygote([grade_zygotes.ASK]) as running:
+        assert not running.left_out
+
+
+def test_model_answers_that_cannot_be_read_are_none(tmp_path):
+    assert grade_plan.model_cells(tmp_path) == []
+    (tmp_path / "lab.ipynb").write_text("no notebook")
+    assert grade_plan.model_cells(tmp_path) == []
+
+
+def test_a_copy_that_is_lost_returns_nothing():
+    assert grade_modules.in_a_copy(lambda: 1 / 0) is None
+    assert grade_modules.in_a_copy(lambda: [1]) == [1]
