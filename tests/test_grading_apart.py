@@ -345,7 +345,7 @@ def test_nonsense_on_the_line_is_the_end_of_it(sent):
 @pytest.fixture
 def desk():
     """The examiner's desk, which asks the functions of the hand-in's kernel directly; `asked` are its questions."""
-    desk = apart_examiner.Desk({})
+    desk = apart_examiner.Desk({}, "", [], [])
     desk.asked = []
 
     def ask(question, **more):

@@ -26,7 +26,7 @@ from nbclient.exceptions import DeadKernelError
 from nbgrader.utils import is_locked, is_solution
 from traitlets import Integer
 
-from cimlab.grading.apart_line import Line
+from cimlab.grading.apart_line import Line, new_token
 from cimlab.grading.apart_look import top_names
 from cimlab.grading.course import is_test
 from cimlab.grading.execute import DIED, NOT_RUN, ExecuteAll, _fail, stop_heartbeat
@@ -111,19 +111,17 @@ class ExecuteApart(ExecuteAll):
         """Run a test in the examiner's kernel while that of the hand-in answers its questions."""
         seconds = self._seconds_for(cell)
         try:
-            desk, (to_hand_in, to_examiner) = await self._called(seconds)
+            desk, token = await self._called(seconds)
         except (RuntimeError, OSError) as error:  # not the student's fault: another one may come
             self.log.warning("the examiner does not answer (%s): another one is called", error)
             await self._dismiss()
-            desk, (to_hand_in, to_examiner) = await self._called(seconds)
+            desk, token = await self._called(seconds)
         asked = self.kc.execute(
-            f"{MODULE.format('apart_room')}.serve({to_hand_in!r})", silent=True, store_history=False, allow_stdin=False
+            f"{MODULE.format('apart_room')}.serve({token!r})", silent=True, store_history=False, allow_stdin=False
         )
         watching = asyncio.ensure_future(self._watch(asked, seconds))
-        begin = f"begin({to_examiner!r}, {sorted(self.answers)!r}, {sorted(self.reserved)!r})"
         desk.printed, desk.ends_at = 0, time.monotonic() + seconds + self.grace
         try:
-            await _quietly(desk, f"{MODULE.format('apart_examiner')}.{begin}")
             await desk.async_execute_cell(cell, index, store_history=True)
         except DeadKernelError:
             self.log.warning("the examiner died in '%s'", cell.metadata.nbgrader["grade_id"])
@@ -175,7 +173,7 @@ class ExecuteApart(ExecuteAll):
         await self.km.signal_kernel(9)
 
     async def _called(self, seconds):
-        """Return the examiner, who has done the cells above, and the tokens for a new line to it.
+        """Return the examiner, who has done the cells above, and the hand-in's token for a new line to it.
 
         If there is no examiner, a new one is called.
         """
@@ -191,7 +189,7 @@ class ExecuteApart(ExecuteAll):
             desk.ends_at = time.monotonic() + seconds + self.grace
             if not await desk.do(source):
                 self.log.warning("the examiner cannot run a cell of the lab: %s", source.splitlines()[0])
-        return desk, self.line.put_up(self.km, desk.km)
+        return desk, self.line.put_up(self.km, desk.km, desk.token)
 
     async def _dismiss(self):
         """Send the examiner away, if there is one."""
@@ -227,7 +225,9 @@ class _Desk(ExecuteAll):
         await self.async_start_new_kernel(cwd=folder, env=env)
         await self.async_start_new_kernel_client()
         stop_heartbeat(self.kc)
-        self.done = json.loads(await _quietly(self, f"{MODULE.format('apart_examiner')}.prepare()"))
+        owner, self.token = self.parent, new_token()
+        told = f"prepare({self.token!r}, {sorted(owner.answers)!r}, {sorted(owner.reserved)!r})"
+        self.done = json.loads(await _quietly(self, f"{MODULE.format('apart_examiner')}.{told}"))
 
     def _seconds_for(self, _cell):
         return max(1, self.ends_at - time.monotonic())

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 
 from cimlab.checks import CheckFailed
 from cimlab.grading import apart_memo, grade_modules
-from cimlab.grading.apart_line import free_the_socket, take_end
+from cimlab.grading.apart_line import end_that_waits, free_the_socket
 from cimlab.grading.apart_room import MOST_FILES, PART, facts_of, listing, write
 from cimlab.grading.apart_talk import Lost, Talk
 
@@ -61,25 +61,34 @@ class Names(dict):
 
 
 class Desk:
-    """What the examiner knows of one hand-in."""
+    """What the examiner knows of one hand-in.
 
-    def __init__(self, names):
+    Parameters
+    ----------
+    names : Names
+    token : str
+        Comes with the end of the line for each test.
+    answers, reserved : list of str
+        The names that answer cells define, and those that the examiner defines himself.
+    """
+
+    def __init__(self, names, token, answers, reserved):
         self.names, self.line, self.talk = names, None, None
-        self.answers, self.reserved = set(), set()
+        self.token, self.answers, self.reserved = token, set(answers), set(reserved)
         self.known, self.got = None, {}
         self.folder, self.files, self.fetched, self.apart = None, {}, 0, None
 
     # -- one test after the other -------------------------------------------------------------------------------------
 
-    def begin(self, token, answers, reserved):
-        """Take the end of the line for a test; `answers` are the names that answer cells define, `reserved` those
-        that the examiner defines himself."""
-        self.line = take_end(token)
+    def begin(self, _cell):
+        """Take the end of the line, if there is one: then the cell is a test."""
+        self.line = end_that_waits(self.token)
+        if self.line is None:
+            return
         if self.talk is None:
             self.talk = Talk(None, place=self.placed)
             self.talk.files = self
         self.talk.continued(self.line)
-        self.answers, self.reserved = set(answers), set(reserved)
         self.known, self.got = None, {}
         for name in self.answers:
             self.names.pop(name, None)
@@ -259,8 +268,8 @@ def warm(cells, tests=(), answers=(), solution=()):
     apart_memo.learn(tests, answers, names)
 
 
-def prepare():
-    """Make this kernel an examiner; print the cells that are done already."""
+def prepare(token, answers, reserved):
+    """Make this kernel an examiner (see `Desk`); print the cells that are done already."""
     shell = get_ipython()  # noqa: F821 (IPython's)
     names = _warm.get("names", Names())
     tempfile.tempdir = None  # a room has another folder for it
@@ -270,26 +279,14 @@ def prepare():
     module.__dict__ = names
     shell.user_module, shell.user_ns = module, names
     sys.modules["__main__"] = module
-    names.desk = Desk(names)
+    names.desk = Desk(names, token, answers, reserved)
     here = {"", ".", str(Path.cwd())}
     sys.path[:] = [path for path in sys.path if path not in here]
     apart_memo.install(shell, names)
-    shell.events.register("pre_run_cell", _take)
+    shell.events.register("pre_run_cell", names.desk.begin)
     shell.events.register("post_execute", names.desk.end)
-    _warm["desk"] = names.desk
     free_the_socket()
     sys.stdout.write(json.dumps(_warm.get("cells", [])))
-
-
-def begin(token, answers, reserved):
-    """Take the end of the line for the next cell."""
-    _warm["waiting"] = (token, answers, reserved)
-
-
-def _take(_):
-    waiting = _warm.pop("waiting", None)
-    if waiting:
-        _warm["desk"].begin(*waiting)
 
 
 class _Module:

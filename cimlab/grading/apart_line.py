@@ -7,6 +7,7 @@ hands each kernel one end of a new pair of sockets for every test.
 
 import contextlib
 import secrets
+import select
 import socket
 
 TOKEN = 32  # bytes
@@ -40,20 +41,43 @@ def free_the_socket():
 
 def take_end(token):
     """Return this kernel's end of the line for one test; `token` is what the grader hands over with it, in hex."""
-    token = bytes.fromhex(token)
-    _control["listener"].settimeout(WAIT)
-    while True:
-        asking, _ = _control["listener"].accept()
-        with asking:
-            asking.settimeout(WAIT)
-            with contextlib.suppress(OSError):
-                got, descriptors, _, _ = socket.recv_fds(asking, TOKEN, 1)
-                if secrets.compare_digest(got, token) and descriptors:
-                    return socket.socket(fileno=descriptors[0])
+    while (end := _take_next(token, WAIT)) is None:
+        pass
+    return end
+
+
+def end_that_waits(token):
+    """Return the newest end that has been handed over and not been taken, or None; the token remains the same."""
+    found = None
+    while select.select([_control["listener"]], [], [], 0)[0]:
+        end = _take_next(token, WAIT)
+        if end is not None:
+            if found is not None:
+                found.close()
+            found = end
+    return found
+
+
+def _take_next(token, seconds):
+    """Return what the next who comes hands over; None if that is somebody else than the grader."""
+    _control["listener"].settimeout(seconds)
+    asking, _ = _control["listener"].accept()
+    with asking:
+        asking.settimeout(seconds)
+        with contextlib.suppress(OSError):
+            got, descriptors, _, _ = socket.recv_fds(asking, TOKEN, 1)
+            if secrets.compare_digest(got, bytes.fromhex(token)) and descriptors:
+                return socket.socket(fileno=descriptors[0])
+    return None
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # In the grader
+
+
+def new_token():
+    """Return what nobody can guess, in hex."""
+    return secrets.token_hex(TOKEN)
 
 
 class Line:
@@ -62,21 +86,23 @@ class Line:
     def __init__(self):
         self.held = None  # the examiner's end: who has it too can end the line
 
-    def put_up(self, hand_in, examiner):
-        """Return the token with which each kernel takes its end of a new line.
+    def put_up(self, hand_in, examiner, known):
+        """Hand each kernel its end of a new line; return the token with which that of the hand-in takes it.
 
         Parameters
         ----------
         hand_in, examiner : jupyter_client.KernelManager
+        known : str
+            The token that the examiner knows already, and takes whatever comes with it.
         """
         self.hang_up()
-        tokens = [secrets.token_bytes(TOKEN) for _ in range(2)]
+        token = new_token()
         theirs, self.held = socket.socketpair()
         with theirs:
-            _hand_over(examiner, tokens[1], self.held)
+            _hand_over(examiner, known, self.held)
             with contextlib.suppress(OSError):  # it is as deaf as it wants to be: the examiner will notice
-                _hand_over(hand_in, tokens[0], theirs)
-        return [token.hex() for token in tokens]
+                _hand_over(hand_in, token, theirs)
+        return token
 
     def hang_up(self):
         """End the line: who still listens is told."""
@@ -91,4 +117,4 @@ def _hand_over(manager, token, end):
     with socket.socket(socket.AF_UNIX) as asking:
         asking.settimeout(WAIT)
         asking.connect(f"{manager.ip}-{manager.hb_port}")
-        socket.send_fds(asking, [token], [end.fileno()])
+        socket.send_fds(asking, [bytes.fromhex(token)], [end.fileno()])
