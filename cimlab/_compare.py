@@ -4,6 +4,7 @@ The public half is `cimlab.checks`; nothing here is for use in a notebook.
 """
 
 import contextlib
+import itertools
 import math
 import numbers
 import reprlib
@@ -14,6 +15,8 @@ from datetime import date, datetime
 import numpy as np
 import pandas as pd
 from pandas.api import types as dtypes_of
+
+from cimlab import _alike
 
 
 class CheckFailed(AssertionError):
@@ -38,13 +41,17 @@ CheckFailed.__module__ = "cimlab.checks"  # where a reader of an error message w
 
 
 class Place:
-    """Where a comparison stands (the words for it) and how it is made."""
+    """Where a comparison stands (the words for it) and how it is made.
 
-    def __init__(self, words, reveal, tolerance, by=None, row=None):
+    Where it is `brief`, nobody reads the sentence: the first difference ends the comparison, and is not explained.
+    """
+
+    def __init__(self, words, reveal, tolerance, by=None, row=None, brief=False):
         self.words, self.reveal, self.tolerance, self.by, self.row = words, reveal, tolerance, by, row
+        self.brief = brief
 
     def at(self, more):
-        return Place(self.words + more, self.reveal, self.tolerance)
+        return Place(self.words + more, self.reveal, self.tolerance, brief=self.brief)
 
 
 def compare(got, expected, place):
@@ -80,11 +87,13 @@ def compare_sequences(got, expected, place):
     require_kind(got, type(expected), place)
     if len(got) != len(expected):
         raise CheckFailed(f"{place.words} has {counted(len(got), 'value')}{expected_count(len(expected), place)}.")
+    if _alike.same_lists(got, expected, place.tolerance):
+        return
     for position, (own, right) in enumerate(zip(got, expected, strict=True)):
         try:
             compare(own, right, place.at(f"[{position}]" if place.reveal else ", one of its values"))
         except CheckFailed:
-            if same_members(got, expected, place.tolerance):
+            if not place.brief and same_members(got, expected, place.tolerance):
                 raise CheckFailed(
                     f"{place.words} holds the right values in another order than the task asks for."
                 ) from None
@@ -136,8 +145,16 @@ def compare_tables(got, expected, place):
 
 def compare_values(got, expected, label, place):
     """Compare two columns whose rows stand side by side; `label` names the rows, otherwise they are counted."""
-    pairs = zip(got.tolist(), expected.tolist(), strict=True)
-    wrong = [(i, d) for i, (own, right) in enumerate(pairs) if (d := difference_of(own, right, place.tolerance))]
+    rows = _alike.rows_in_doubt(got, expected, place.tolerance)
+    if rows == []:
+        return
+    if rows is None:
+        rows, pairs = range(len(got)), zip(got.tolist(), expected.tolist(), strict=True)
+    else:
+        pairs = zip(got.iloc[rows].tolist(), expected.iloc[rows].tolist(), strict=True)
+    differences = (difference_of(own, right, place.tolerance) for own, right in pairs)
+    wrong = ((i, difference) for i, difference in zip(rows, differences, strict=True) if difference)
+    wrong = list(itertools.islice(wrong, 1 if place.brief else None))
     if not wrong:
         return
     count = f"{len(wrong):,} of {counted(len(got), 'row')} {'is' if len(wrong) == 1 else 'are'} not right"
@@ -161,6 +178,8 @@ def align(got, expected, by, place):
         got, expected = got.set_index(keys, drop=False), expected.set_index(keys, drop=False)
     elif got.index.has_duplicates:
         raise CheckFailed(f"The index of {place.words} is repeated: {shown(got.index[got.index.duplicated()][0])}.")
+    if _alike.same_index(got.index, expected.index):
+        return got, expected
     words = "the index" if by == "index" else " and ".join(f"`{key}`" for key in keys)
     missing, extra = expected.index.difference(got.index), got.index.difference(expected.index)
     if len(missing) or len(extra):
@@ -178,6 +197,9 @@ def check_key(got, keys, place):
     blank = got[keys].isna().any(axis=1)
     if blank.any():
         raise CheckFailed(f"In {place.words} the key {words} is blank in {counted(int(blank.sum()), 'row')}.")
+    # Cheaper than to count; Python objects are left to `groupby`, which does not take all of them (a list).
+    if not any(map(dtypes_of.is_object_dtype, got[keys].dtypes)) and not got.duplicated(keys).any():
+        return
     counts = got.groupby(keys, sort=False).size()
     if len(counts) and counts.max() > 1:
         asked = f"; the task asks for {place.row}" if place.row else ""
@@ -293,7 +315,7 @@ def recognised(got, mistakes, tolerance, by):
                 found = bool(wrong(got))
             else:
                 found = True
-                compare(got, wrong, Place("", False, tolerance, by))
+                compare(got, wrong, Place("", False, tolerance, by, brief=True))
         except Exception:  # a description that does not fit this value at all: it is not this mistake
             found = False
         if found:
@@ -355,7 +377,9 @@ def column_kind(series):
         return "number"
     if dtypes_of.is_datetime64_any_dtype(dtype):
         return "date"
-    values = {type(plain_of(value)) for value in series.tolist()} - {type(None)}
+    if _alike.is_arrow_text(series):
+        return "text" if len(series) == 0 or series.notna().any() else "blank"
+    values = _alike.types_of(series.tolist(), plain_of)
     if not values:
         # A column of blanks is of no kind, unless its dtype says so.
         return "text" if dtypes_of.is_string_dtype(dtype) and len(series) == 0 else "blank"

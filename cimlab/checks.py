@@ -21,6 +21,7 @@ the general one.
 
 import contextlib
 import copy
+import datetime
 import difflib
 import dis
 import io
@@ -246,7 +247,7 @@ def call(function, *arguments, name=None, may_change=False, **keywords):
     name = name or getattr(function, "__name__", "your function")
     if not callable(function):
         raise CheckFailed(f"`{name}` is {c.kind_of(function)}; the task asks for a function.")
-    what = f"`{_call_text(name, arguments, keywords)}`"
+    told = _call_told(name, arguments, keywords)
     given = [_copied(value) for value in arguments]
     given_keywords = {key: _copied(value) for key, value in keywords.items()}
     quiet = io.StringIO()
@@ -259,15 +260,15 @@ def call(function, *arguments, name=None, may_change=False, **keywords):
             f"`{name}` is not written yet: put your code in the place of `raise NotImplementedError`."
         ) from None
     except KeyboardInterrupt:
-        raise CheckFailed(f"{what} was stopped because it ran too long: is there a loop that never ends?") from None
+        raise CheckFailed(f"`{told()}` was stopped because it ran too long: is there a loop that never ends?") from None
     except SystemExit:
-        raise CheckFailed(f"{what} ends Python (`exit` or `quit`): a function ends with `return`.") from None
+        raise CheckFailed(f"`{told()}` ends Python (`exit` or `quit`): a function ends with `return`.") from None
     except CheckFailed:
         raise
     except Exception as error:
         line = _line_of(error, function)
         where = f" (in your line `{line}`)" if line else ""
-        raise CheckFailed(f"{what} stops with {_error_text(error)}{where}.") from None
+        raise CheckFailed(f"`{told()}` stops with {_error_text(error)}{where}.") from None
     if result is None and _does_nothing(function):
         raise CheckFailed(f"`{name}` does nothing yet: write your code in the place of `...` and run the cell.")
     if not may_change:
@@ -473,6 +474,8 @@ def choices(chosen, right, words, *, place, elsewhere, absent, reveal=True):
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _CONTAINERS = (list, tuple, dict, set)
+_UNCHANGING = {bool, int, float, str, bytes, datetime.date, pd.Timestamp, np.random.Generator}  # as they are shown
+_FEW = 20  # members; to look through more of them takes longer than to show the first ones
 _NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}  # what Python makes of a body of `...`
 
 
@@ -497,6 +500,30 @@ def _call_text(name, arguments, keywords):
     shown = [_show_argument(value) for value in arguments]
     shown += [f"{key}={_show_argument(value)}" for key, value in keywords.items()]
     return f"{name}({', '.join(shown)})"
+
+
+def _call_told(name, arguments, keywords):
+    """Return a function that tells the call as it was made, for the case that a sentence needs it.
+
+    A table inside a dict takes milliseconds to show, so that is put off, unless the function that is called could
+    alter what would be shown afterwards.
+    """
+    if all(map(_lasting, (*arguments, *keywords.values()))):
+        return lambda: _call_text(name, arguments, keywords)
+    text = _call_text(name, arguments, keywords)
+    return lambda: text
+
+
+def _lasting(value, inside=False):
+    """Tell whether a value is shown the same after a call: it never changes, or the function gets a copy of it all."""
+    if not inside and isinstance(value, (pd.DataFrame, pd.Series)):
+        return True  # shown as "table" or "column"
+    if type(value) is pd.DataFrame:  # a copy of a table has its Python objects in common with it
+        return not any(map(pd.api.types.is_object_dtype, [value.index.dtype, *value.dtypes]))
+    if type(value) in _CONTAINERS and not inside and len(value) <= _FEW:
+        parts = [*value, *value.values()] if type(value) is dict else value
+        return all(_lasting(part, inside=True) for part in parts)
+    return value is None or type(value) in _UNCHANGING
 
 
 def _error_text(error):

@@ -341,6 +341,43 @@ def test_a_function_gets_copies_and_must_not_change_them():
         assert checks.call(lambda connection: connection.execute("SELECT 1").fetchone(), base) == (1,)
 
 
+class Counter:
+    def __init__(self):
+        self.number = 0
+
+    def __repr__(self):
+        return f"Counter {self.number}"
+
+
+def spoils(given):
+    if isinstance(given, Counter):
+        given.number += 1
+    elif isinstance(given, list):
+        given.clear()
+    else:
+        given["t"]["tags"].iloc[0].clear()
+    raise ValueError("spoilt")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (Counter(), "Counter 0"),
+        (["a", 1], "['a', 1]"),
+        ({"t": pd.DataFrame({"tags": [["x"]]})}, "{'t':   tags\n0  [x]}"),  # a copy of the table has the same list
+        ({"t": pd.DataFrame({"n": [1]})}, "{'t':    n\n0  1}"),
+    ],
+)
+def test_a_call_that_fails_is_told_as_it_was_made(given, told):
+    assert sentence(checks.call, spoils, given).startswith(f"`spoils({told})` stops with ")
+
+
+def test_a_call_that_does_not_fail_is_not_put_into_words(monkeypatch):
+    monkeypatch.setattr(checks, "_call_text", None)
+    assert checks.call(len, {"orders": ORDERS, "n": 2}) == 2
+    assert checks.call(lambda table, by=None: len(table), ORDERS, by=("customer", None)) == 3
+
+
 def test_noise_stays_out_of_the_test_cell(capsys):
     def noisy(x):
         sys.stdout.write("hello")
