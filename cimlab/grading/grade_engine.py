@@ -115,15 +115,20 @@ def ready_api(config):
     folders.directory_structure = "{nbgrader_step}/{student_id}/{assignment_id}"
     folders.source_directory, folders.release_directory = str(template / "solutions"), str(template / "labs")
     folders.submitted_directory, folders.autograded_directory = "submitted", "autograded"
+    api.config.Exporter.optimistic_validation = True  # nbconvert's: a notebook is checked after the last step
     make_quick()
     return api
 
 
 def warm_up(api, config):
     """Grade the student version without running it: what nbgrader and its libraries do at the first time is done."""
+    from ipykernel import kernelspec  # what a process of its own would import for each hand-in
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
+    from cimlab.grading import apart, provisioner
+
+    assert kernelspec and apart and provisioner
     assert KernelProvisionerFactory.instance().default_provisioner_name and KernelSpecManager().find_kernel_specs()
     template, steps = Path(config["template"]), api.config.Autograde.get("autograde_preprocessors")
     if not steps:
@@ -257,7 +262,8 @@ def grade_one(api, folder, lab):
     import nbformat
 
     from cimlab.grading.apart_look import look
-    from cimlab.grading.course import read_notebooks, reason
+    from cimlab.grading.course import reason
+    from cimlab.grading.grade_quick import student_versions
     from cimlab.grading.grade_write import read_marks
 
     api.coursedir.root = str(folder)
@@ -275,7 +281,7 @@ def grade_one(api, folder, lab):
         why = missing or plain_reason(reason({**result, "log": log or result.get("log", "")}), lab)
         return found | {"failure": why, "doubts": []}
     found["marks"], found["timestamp"] = read_marks(api.coursedir.db_url, lab, student)
-    graded, released = folder / "autograded" / student / lab, read_notebooks(template_of(api), lab, "labs")
+    graded, released = folder / "autograded" / student / lab, student_versions(template_of(api), lab)
     for name in found["marks"]:
         path = graded / f"{name}.ipynb"
         if path.is_file():

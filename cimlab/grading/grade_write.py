@@ -191,15 +191,19 @@ class Ledger:
             hand_in.timestamp = datetime.fromisoformat(found["timestamp"])
         if found["marks"] is None:
             return
+        cell = TABLES["base_cell"]
         for notebook in hand_in.notebooks:
             marks = found["marks"][notebook.name]
+            # With nbgrader's `grade.name` each cell would be asked for by itself.
+            mine = sql.select(cell.c.id, cell.c.name).where(cell.c.notebook_id == notebook.notebook_id)
+            names = dict(map(tuple, session.execute(mine)))
             notebook.late_submission_penalty = marks["penalty"]
             for grade in notebook.grades:
-                grade.auto_score, waits, by_hand = marks["grades"][grade.name]
+                grade.auto_score, waits, by_hand = marks["grades"][names[grade.cell_id]]
                 # Somebody may have given a mark while the hand-in was graded.
                 grade.needs_manual_grade = waits or (grade.manual_score is not None and by_hand is None)
             for comment in notebook.comments:
-                comment.auto_comment = marks["comments"][comment.name]
+                comment.auto_comment = marks["comments"][names[comment.cell_id]]
 
     # -- the folder of the graded notebook
 
@@ -315,14 +319,20 @@ def read_marks(url, lab, student):
     """
     with api.Gradebook(url) as gradebook:
         hand_in = gradebook.find_submission(lab, student)
-        marks = {
-            notebook.name: {
+        marks = {}
+        for notebook in hand_in.notebooks:
+            grades = _of_cells(gradebook.db, notebook, "grade", ("auto_score", "needs_manual_grade", "manual_score"))
+            comments = _of_cells(gradebook.db, notebook, "comment", ("auto_comment",))
+            marks[notebook.name] = {
                 "penalty": notebook.late_submission_penalty,
-                "grades": {
-                    one.name: [one.auto_score, one.needs_manual_grade, one.manual_score] for one in notebook.grades
-                },
-                "comments": {one.name: one.auto_comment for one in notebook.comments},
+                "grades": {name: list(row) for name, *row in grades},
+                "comments": dict(map(tuple, comments)),
             }
-            for notebook in hand_in.notebooks
-        }
         return marks, hand_in.timestamp and hand_in.timestamp.isoformat()
+
+
+def _of_cells(session, notebook, table, columns):
+    """Return rows of what a table holds for the cells of a submitted notebook: the name of the cell, the columns."""
+    table, cell = TABLES[table], TABLES["base_cell"]
+    wanted = sql.select(cell.c.name, *[table.c[name] for name in columns])
+    return session.execute(wanted.join_from(table, cell).where(table.c.notebook_id == notebook.id)).all()

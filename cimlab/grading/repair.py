@@ -25,7 +25,7 @@ from traitlets.log import get_logger
 from cimlab.grading import own_data, repair_cells, repair_files
 from cimlab.grading.course import CONFIG, CourseError
 from cimlab.grading.feedback import split_hidden
-from cimlab.grading.repair_read import UnreadableNotebook, read_notebook, read_with_notes
+from cimlab.grading.repair_read import UnreadableNotebook, read_notebook, read_released, read_with_notes
 
 __all__ = ["NotebookReader", "RepairCells", "UnreadableNotebook", "find_notebook", "read_notebook", "repair", "repairs"]
 
@@ -165,7 +165,7 @@ def released_cells(coursedir, lab, book):
     """
     folder = Path(coursedir.format_path(coursedir.release_directory, ".", lab))
     try:
-        return read_notebook((folder / f"{book}.ipynb").read_bytes()).cells
+        return list(read_released((folder / f"{book}.ipynb").read_bytes()))
     except (OSError, UnreadableNotebook):
         return []
 

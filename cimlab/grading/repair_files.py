@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import nbformat
 
-from cimlab.grading.repair_read import UnreadableNotebook, read_notebook, read_with_notes
+from cimlab.grading.repair_read import UnreadableNotebook, read_released, read_with_notes
 
 # What is looked into, and how far: a zip file of a few kB may hold more than any disk.
 ENDINGS = (".ipynb", ".json", ".txt", ".ipynb_", "")
@@ -49,7 +49,7 @@ def student_versions(course, lab):
         The assignment; a capstone has several notebooks.
     """
     folder = Path(course) / "labs" / lab
-    return {path.stem: read_notebook(path.read_bytes()).cells for path in sorted(folder.glob("*.ipynb"))}
+    return {path.stem: list(read_released(path.read_bytes())) for path in sorted(folder.glob("*.ipynb"))}
 
 
 def find(folder, wanted):
