@@ -24,6 +24,7 @@ import copy
 import datetime
 import difflib
 import dis
+import functools
 import io
 import linecache
 import warnings
@@ -35,7 +36,7 @@ from cimlab import _compare as c
 from cimlab import _neighbours
 from cimlab._compare import CheckFailed
 
-__all__ = ["CheckFailed", "accepts", "answer", "call", "cases", "equal", "refuses", "require", "table"]
+__all__ = ["CheckFailed", "accepts", "answer", "call", "call_often", "cases", "equal", "refuses", "require", "table"]
 
 
 def answer(names, name, kind=None):
@@ -279,6 +280,46 @@ def call(function, *arguments, name=None, may_change=False, **keywords):
                     "work on a copy (`.copy()`) and return that."
                 )
     return result
+
+
+def call_often(function, *arguments, times, name=None, **keywords):
+    """Call a student's function many times with the same arguments, as a simulation does.
+
+    Where the function runs in another process (see `cimlab.grading.apart`) all calls but the first are one message.
+
+    Parameters
+    ----------
+    function : callable
+        The student's function.
+    *arguments, **keywords
+        What it is called with. A generator of random numbers goes on from call to call.
+    times : int
+        How often; at least once.
+    name : str, optional
+        How it is called in sentences.
+
+    Returns
+    -------
+    list
+        The results, in the order of the calls.
+
+    Raises
+    ------
+    CheckFailed
+        As `call`.
+
+    Examples
+    --------
+    >>> dice = np.random.default_rng(1)
+    >>> len(set(call_often(lambda dice: dice.integers(6), dice, times=50)))
+    6
+    """
+    name = name or getattr(function, "__name__", "your function")
+    results = [call(function, *arguments, name=name, **keywords)]
+    elsewhere = getattr(type(function), "often", None)  # a function has no such attribute; what stands for one may
+    if elsewhere is None:
+        return results + [call(function, *arguments, name=name, **keywords) for _ in range(times - 1)]
+    return results + call(functools.partial(elsewhere, function, times - 1), *arguments, name=name, **keywords)
 
 
 def cases(function, examples, *, name=None, by=None, tolerance=1e-6, mistakes=(), reveal=True):

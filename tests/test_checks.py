@@ -378,6 +378,15 @@ def test_a_call_that_does_not_fail_is_not_put_into_words(monkeypatch):
     assert checks.call(lambda table, by=None: len(table), ORDERS, by=("customer", None)) == 3
 
 
+def test_a_function_is_called_often_as_a_simulation_does():
+    own, same = np.random.default_rng(2), np.random.default_rng(2)
+    drawn = checks.call_often(lambda rng, n=1: rng.random() * n, own, n=2, times=4)
+    assert drawn == [same.random() * 2 for _ in range(4)]
+    assert checks.call_often(len, "ab", times=1) == [2]
+    told = sentence(checks.call_often, [1, 2].pop, times=3)
+    assert told.startswith("`pop()` stops with IndexError"), "not only the first call counts"
+
+
 def test_noise_stays_out_of_the_test_cell(capsys):
     def noisy(x):
         sys.stdout.write("hello")

@@ -22,9 +22,9 @@ from cimlab import checks
 from cimlab.grading import apart_examiner, grade_zygotes, isolate, zygote
 from cimlab.grading.apart_look import look, top_names
 from cimlab.grading.apart_room import PART, answer
-from cimlab.grading.apart_stands import StandIn, change
+from cimlab.grading.apart_stands import StandIn, change, differs, snapshot
 from cimlab.grading.apart_talk import Talk
-from cimlab.grading.apart_values import CannotCross, pack, unpack
+from cimlab.grading.apart_values import ENGINES, CannotCross, pack, unpack
 from cimlab.grading.course import plain
 from cimlab.grading.grade_zygotes import first_cells
 from tests import hostile, tiny_lab
@@ -181,6 +181,8 @@ def draw(generator):
     return generator.random()
 def append(numbers):
     numbers.append(4)
+def often(function):
+    return function.often(9)
 def look(spy):
     return getattr(spy, "__class__").__name__, spy.public
 def pry(spy, name):
@@ -263,6 +265,35 @@ def _refuse(_):
 def test_random_numbers_are_drawn_from_the_generator_of_the_test(names):
     own, same = np.random.default_rng(5), np.random.default_rng(5)
     assert [names("draw")(own) for _ in range(3)] == [same.random() for _ in range(3)]
+
+
+def test_many_calls_of_a_function_are_one_message(names, monkeypatch):
+    own, same, sent, send = np.random.default_rng(5), np.random.default_rng(5), [], Talk.exchange
+    monkeypatch.setattr(Talk, "exchange", lambda talk, question: sent.append(question) or send(talk, question))
+    draw, boom, spoil = (names(name) for name in ("draw", "boom", "spoil"))
+    sent.clear()
+    assert checks.call_often(draw, own, times=50) == [same.random() for _ in range(50)]
+    assert [question["ask"] for question in sent] == ["call", "often"]
+    assert own.random() == same.random()
+    for function, says in ((boom, r"`boom\(1\)` stops with Own: bad"), (spoil, "`spoil` changes a table")):
+        with pytest.raises(checks.CheckFailed, match=says):
+            checks.call_often(function, 1 if function is boom else pd.DataFrame({"a": [1]}), times=3)
+    with pytest.raises(ValueError, match="bad thing"):
+        boom.often(3, 1)
+    for times in (-1, 10**9):
+        with pytest.raises(checks.CheckFailed, match="Nothing is called"):
+            draw.often(times, own)
+    with pytest.raises(checks.CheckFailed, match="Nothing is called 9 times"):  # only an examiner may ask for it
+        names("often")(_refuse)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_function_that_draws_nothing_leaves_a_generator_as_it_is(engine):
+    own = np.random.Generator(getattr(np.random, engine)(3))
+    was = snapshot(own)
+    assert not differs(own, was, None, None)
+    own.random()
+    assert differs(own, was, None, None)
 
 
 def test_what_is_no_data_has_a_stand_in(names):

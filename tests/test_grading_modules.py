@@ -115,3 +115,21 @@ def test_model_answers_that_cannot_be_read_are_none(tmp_path):
 def test_a_copy_that_is_lost_returns_nothing():
     assert grade_modules.in_a_copy(lambda: 1 / 0) is None
     assert grade_modules.in_a_copy(lambda: [1]) == [1]
+
+
+def test_the_thread_that_starts_the_processes_imports_nothing():
+    """Beside the import of nbgrader it would wait for ever, now and then."""
+    code = """
+import sys
+from cimlab import datasets
+from cimlab.grading import grade_zygotes
+grade_zygotes.lab_notebooks = lambda config: []
+nothing = {"isolation": "auto", "hidden": [], "imports": [], "own_data": False, "sources": {}}
+zygotes = grade_zygotes.Zygotes({**nothing, "solution": [["import wave"]]})
+before = set(sys.modules)
+zygotes.start()
+zygotes.close()
+print(zygotes.refused, sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None []", done.stderr

@@ -1,6 +1,7 @@
 """Stand-ins for what stays in the other kernel: to call one, or to ask for an attribute, sends a message."""
 
 import json
+import pickle
 import sys
 from pathlib import Path
 
@@ -56,12 +57,12 @@ class StandIn:
     def __repr__(self):
         return f"<{type(self).__name__} of the hand-in>"
 
-    def _use(self, question, name, arguments, keywords):
+    def _use(self, question, name, arguments, keywords, **more):
         talk = self._talk
         given = [*arguments, *keywords.values()]
         paths = [one for one in given if isinstance(one, Path) and talk.files and talk.files.push(one)]
         packed = {key: talk.pack(one) for key, one in keywords.items()}
-        more = {"name": name} if name else {}
+        more |= {"name": name} if name else {}
         own = [talk.pack(one) for one in arguments]
         message = talk.exchange({"ask": question, "of": self._number, "args": own, "keywords": packed, **more})
         for place, value in (message.get("changed") or {}).items():
@@ -83,6 +84,10 @@ class StandInFunction(StandIn):
 
     def __call__(self, *arguments, **keywords):
         return self._use("call", None, arguments, keywords)
+
+    def often(self, times, *arguments, **keywords):
+        """Have the function called many times with the same arguments (see `cimlab.checks.call_often`)."""
+        return self._use("often", None, arguments, keywords, times=times)
 
 
 def _special_method(name):
@@ -143,14 +148,16 @@ def snapshot(value):
         return value.copy(deep=False)  # pandas copies on write: this keeps the old values
     if isinstance(value, np.ndarray) and value.dtype.kind != "O":
         return value.tobytes()
+    if isinstance(value, np.random.Generator):
+        return pickle.dumps(value.bit_generator.state)
     return None
 
 
 def differs(value, was, sent, talk):
     if isinstance(value, (pd.DataFrame, pd.Series)):
         return not _same_table(value, was)
-    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
-        return value.tobytes() != was
+    if isinstance(value, np.random.Generator) or (isinstance(value, np.ndarray) and value.dtype.kind != "O"):
+        return snapshot(value) != was
     try:
         return json.dumps(talk.pack(value)) != json.dumps(sent)
     except (CannotCross, RecursionError, ValueError):

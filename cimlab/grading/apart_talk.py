@@ -31,6 +31,7 @@ from cimlab.grading.apart_values import CannotCross, pack, unpack
 
 LONGEST = 96_000_000  # bytes of one message
 MOST_LENT = 100_000  # things that one side lends
+MOST_TIMES = 100_000  # that one message has a function called
 FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, np.ufunc)
 NEVER = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType)
 
@@ -178,7 +179,7 @@ class Talk:
 
     def _answer(self, message):
         question = message["ask"]
-        if question in ("call", "get", "special"):
+        if question in ("call", "often", "get", "special"):
             return self._use(message)
         if self.names is None:
             raise CannotCross("This is not to be asked here.")
@@ -196,9 +197,11 @@ class Talk:
             if message["name"] not in SPECIAL:
                 raise AttributeError(str(message["name"])[:40])
             function = special_method_of(owner, message["name"])
-        return self._call(function, message)
+        if question == "often" and not (self.trusting and 0 <= int(message["times"]) <= MOST_TIMES):
+            raise CannotCross(f"Nothing is called {message['times']!s:.20} times.")
+        return self._call(function, message, int(message["times"]) if question == "often" else None)
 
-    def _call(self, function, message):
+    def _call(self, function, message, times=None):
         arguments = [self.unpack(one) for one in message["args"]]
         keywords = {str(name): self.unpack(one) for name, one in message.get("keywords", {}).items()}
         packed = [*message["args"], *message.get("keywords", {}).values()]
@@ -208,7 +211,8 @@ class Talk:
         try:
             with warnings.catch_warnings(), contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
                 warnings.simplefilter("ignore")
-                result = function(*arguments, **keywords)
+                results = [function(*arguments, **keywords) for _ in range(1 if times is None else times)]
+                result = results[0] if times is None else results
             answer = {"value": self.pack(result)}
         except CannotCross:
             raise

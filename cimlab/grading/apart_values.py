@@ -21,6 +21,7 @@ MOST_ROWS = 20_000_000  # of an index that takes no room in a message
 PLAIN = (bool, int, float, str, type(None))
 NUMBERS = "biufc"
 TIMES = "mM"
+ENGINES = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")  # of random numbers
 
 
 class CannotCross(Exception):
@@ -316,8 +317,7 @@ def _unpack_timestamp(packed, more):
 
 
 def _unpack_random(packed, more):
-    engines = {name: getattr(np.random, name) for name in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")}
-    engine = engines[packed["n"]](0)
+    engine = getattr(np.random, ENGINES[ENGINES.index(packed["n"])])(0)
     engine.state = more(packed["v"])
     return np.random.Generator(engine)
 

@@ -83,16 +83,16 @@ def _get_ready(config, open_ones):
         import nbgrader.apps
 
         return {"kernels": "cold", "why": [config["reason"]] if config["reason"] else []}, None
-    import nbformat  # before the thread, which needs it too: two that import one circle of modules may fail
-
+    from cimlab import datasets
     from cimlab.grading.grade_zygotes import Zygotes
 
+    # The thread imports nothing: two threads that import may wait for one another for ever (CPython 3.11).
     zygotes = Zygotes(config)
     starter = threading.Thread(target=zygotes.start)
     starter.start()
-    import nbgrader.apps  # the thread uses nothing of it
+    import nbgrader.apps
 
-    assert nbformat and nbgrader.apps
+    assert datasets and nbgrader.apps
     starter.join()
     if zygotes.refused:
         return {"refused": zygotes.refused}, None

@@ -4,6 +4,10 @@ import concurrent.futures
 import threading
 from pathlib import Path
 
+from cimlab.grading import bubblewrap, isolate, zygote
+from cimlab.grading.apart_look import top_names
+from cimlab.grading.course import is_test, read_notebooks
+
 # What a kernel would import or fill at its first table, its first picture and the first question of a test. The picture
 # is drawn beside pyplot, which knows nothing of it.
 FIRST_TIMES = """
@@ -32,11 +36,14 @@ class Zygotes:
         self.config, self.refused, self.why, self.kernels = config, None, [], None
         self.students, self.examiners = None, None
         self.ways = ways_to_isolate(config["isolation"], tuple(config["hidden"]))
+        notebooks = lab_notebooks(config)
+        # Each student who has other data has another beginning.
+        self.first = [] if config["own_data"] else common_cells(notebooks)
+        self.tests, self.answers = tests_of(notebooks, config["sources"]) if self.first else ((), ())
+        self.solution = [cells[len(self.first) :] for cells in config["solution"]]
 
     def start(self):
         """Start them in the first way that can be had; `why` then says what could not, `refused` that none could."""
-        from cimlab.grading import isolate
-
         reasons = []
         for room in self.ways:
             try:
@@ -53,18 +60,12 @@ class Zygotes:
 
     def _start(self, room):
         """Both at once: each takes a second or two to import."""
-        from cimlab.grading import zygote
-
-        notebooks, imports, failed = lab_notebooks(self.config), self.config["imports"], []
+        imports, failed = self.config["imports"], []
         modules = concurrent.futures.Future()  # what the model answers import, which the examiners find out
-        # Each student who has other data has another beginning.
-        first = [] if self.config["own_data"] else common_cells(notebooks)
-        tests, answers = tests_of(notebooks, self.config["sources"]) if first else ((), ())
-        solution = [cells[len(first) :] for cells in self.config["solution"]]
 
         def start_other():
             try:
-                given = first, imports, room, tests, answers, solution
+                given = self.first, imports, room, self.tests, self.answers, self.solution
                 self.examiners = start_examiners(*given, heard=modules.set_result)
             except Exception as error:
                 failed.append(error)
@@ -75,7 +76,8 @@ class Zygotes:
         other = threading.Thread(target=start_other)
         other.start()
         try:
-            self.students = zygote.start_zygote([*student_imports(first, imports), ASK], room, modules.result)
+            ready = [*student_imports(self.first, imports), ASK]
+            self.students = zygote.start_zygote(ready, room, modules.result)
         finally:
             other.join()
         if failed:
@@ -85,14 +87,12 @@ class Zygotes:
 
     def living(self):
         """Start them again if one has been ended; return the environment variables that name them."""
-        from cimlab.grading.zygote import EXAMINERS, VARIABLE
-
         if any(one._process.poll() is not None for one in (self.students, self.examiners)):
             self.close()
             self.start()
             if self.refused:
                 raise RuntimeError(self.refused)
-        return {VARIABLE: self.students.path, EXAMINERS: self.examiners.path}
+        return {zygote.VARIABLE: self.students.path, zygote.EXAMINERS: self.examiners.path}
 
     def close(self):
         for one in (self.students, self.examiners):
@@ -123,8 +123,6 @@ def start_examiners(cells, imports=(), room=None, tests=(), answers=(), solution
     -------
     zygote.Zygote
     """
-    from cimlab.grading import zygote
-
     more = f"{list(tests)!r}, {sorted(answers)!r}, {list(solution)!r}"
     begin = f"__import__('cimlab.grading.apart_examiner', fromlist=['_']).warm({cells!r}, {more})"
     own = "import cimlab.checks, cimlab.grading.apart_examiner"
@@ -141,8 +139,6 @@ def ways_to_isolate(isolation, hidden):
     >>> [way and bool(way.bubblewrap) for way in ways_to_isolate("required", ())]
     [False, True]
     """
-    from cimlab.grading import bubblewrap, isolate
-
     own = isolate.Room(hidden=hidden)
     through = isolate.Room(hidden=hidden, bubblewrap=bubblewrap.find_bubblewrap() or bubblewrap.PROGRAM)
     return {"auto": [own, through, None], "required": [own, through], "bubblewrap": [through], "off": [None]}[isolation]
@@ -150,8 +146,6 @@ def ways_to_isolate(isolation, hidden):
 
 def lab_notebooks(config):
     """Return the student versions of the lab's notebooks."""
-    from cimlab.grading.course import read_notebooks
-
     return list(read_notebooks(Path(config["template"]), config["lab"], "labs").values())
 
 
@@ -183,15 +177,14 @@ def tests_of(notebooks, sources):
     sources : dict
         Of the cells, by their ids: with the hidden tests.
     """
-    from nbgrader.utils import is_solution
-
-    from cimlab.grading.apart_look import top_names
-    from cimlab.grading.course import is_test
-
     cells = [cell for notebook in notebooks for cell in notebook.cells if cell.cell_type == "code"]
     tests = [sources.get(cell.metadata.nbgrader["grade_id"], cell.source) for cell in cells if is_test(cell)]
-    answers = {name for cell in cells if is_solution(cell) for name in top_names(cell.source)}
+    answers = {name for cell in cells if _is_answer(cell) for name in top_names(cell.source)}
     return tests, sorted(answers)
+
+
+def _is_answer(cell):
+    return cell.metadata.get("nbgrader", {}).get("solution", False)
 
 
 def student_imports(first, imports):

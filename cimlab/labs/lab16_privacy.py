@@ -279,8 +279,9 @@ def find_ids(tables, phone, email, wrong=""):
     for source, key in SOURCES.items():
         table = tables[source]
         label = next((column for column in labels if column in table), None)
-        emails = table["email"] if "email" in table else [None] * len(table)
-        rows += zip(table[key], table[label], table["phone"], emails, [source] * len(table), strict=True)
+        emails = table["email"].tolist() if "email" in table else [None] * len(table)
+        facts = (table[column].tolist() for column in (key, label, "phone"))
+        rows += zip(*facts, emails, [source] * len(table), strict=True)
     for key, name, typed, mail, source in rows:
         wide = wrong == "full width" and isinstance(typed, str) and typed != unicodedata.normalize("NFKC", typed)
         by_phone = (typed if wrong == "phone as typed" or wide else plain_phone(typed)) == phone
@@ -299,17 +300,19 @@ def find_ids(tables, phone, email, wrong=""):
 def records_one_by_one(tables, phone, email, wrong=""):
     """Count the rows of a person in each table; `wrong` names one step that is taken wrongly."""
     ids = find_ids(tables, phone, email, wrong)
-    cards = set(tables["members"]["member_id"]) & ids
-    accounts = set(tables["web_accounts"]["account_id"]) & ids
+    cards = set(tables["members"]["member_id"].tolist()) & ids
+    accounts = set(tables["web_accounts"]["account_id"].tolist()) & ids
     buyers = {"cards only": cards, "no calls": cards | accounts}.get(wrong, ids)
     orders = tables["orders"]
-    mine = {order for order, ref in zip(orders["order_id"], orders["customer_ref"], strict=True) if ref in buyers}
-    counts = {name: sum(key in ids for key in tables[name][column]) for name, column in SOURCES.items()}
+    bought = zip(orders["order_id"].tolist(), orders["customer_ref"].tolist(), strict=True)
+    mine = {order for order, ref in bought if ref in buyers}
+    counts = {name: sum(key in ids for key in tables[name][column].tolist()) for name, column in SOURCES.items()}
     counts["orders"] = len(mine)
-    counts["returns"] = 0 if wrong == "no returns" else sum(order in mine for order in tables["returns"]["order_id"])
-    refs = tables["consents"]["customer_ref"]
+    returned = tables["returns"]["order_id"].tolist()
+    counts["returns"] = 0 if wrong == "no returns" else sum(order in mine for order in returned)
+    refs = tables["consents"]["customer_ref"].tolist()
     counts["consents"] = sum(ref in (cards if wrong == "cards only" else ids) for ref in refs)
-    counts["reviews"] = sum(account in ids for account in tables["reviews"]["account_id"])
+    counts["reviews"] = sum(account in ids for account in tables["reviews"]["account_id"].tolist())
     shown = {name: count for name, count in counts.items() if wrong != "found ones" or count}
     return pd.DataFrame({"table": list(shown), "rows": list(shown.values())})
 
@@ -651,7 +654,7 @@ def check_diversity(names):
 def noise_of(ask, epsilon, sensitivity, count=100, times=4000):
     """Return what a student's `ask` adds to a count, over and over, with a budget that never ends."""
     rng = np.random.default_rng(16)
-    results = [checks.call(ask, count, epsilon, 0.0, 1e9, rng, sensitivity) for _ in range(times)]
+    results = checks.call_often(ask, count, epsilon, 0.0, 1e9, rng, sensitivity, times=times)
     pair = isinstance(results[0], tuple) and len(results[0]) == 2
     checks.require(pair, "`ask(…)` has to return two values, the answer and what is spent: `return answer, spent`.")
     checks.require(results[0][0] is not None, "`ask(…)` refuses a question although the budget is far from spent.")
@@ -800,7 +803,7 @@ def left_of(tables, person):
     """Search each cell of each table for the person: the first find as (table, column, value), or None."""
     for name, table in tables.items():
         for column in table.columns[[not pd.api.types.is_numeric_dtype(table[column]) for column in table.columns]]:
-            for cell in table[column].dropna().astype("str").unique():
+            for cell in table[column].dropna().astype("str").unique().tolist():
                 bare = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", cell)).lower()
                 words = [word for word in (person["name"], person["phone"], person["email"]) if word and word in bare]
                 same = plain_phone(cell) == person["phone"] or plain_email(cell) == person["email"]
