@@ -113,8 +113,8 @@ def test_model_answers_that_cannot_be_read_are_none(tmp_path):
 
 
 def test_a_copy_that_is_lost_returns_nothing():
-    assert grade_modules.in_a_copy(lambda: 1 / 0) is None
-    assert grade_modules.in_a_copy(lambda: [1]) == [1]
+    assert grade_modules.in_a_copy(lambda: 1 / 0)() is None
+    assert grade_modules.in_a_copy(lambda: [1])() == [1]
 
 
 def test_the_thread_that_starts_the_processes_imports_nothing():

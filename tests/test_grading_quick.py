@@ -86,3 +86,15 @@ def test_the_date_of_a_message_is_read_and_nothing_else_in_it():
     assert _read_date(header) == extract_dates(header)
     assert isinstance(_read_date(header)["date"], datetime.datetime)
     assert _read_date({}) == {}
+
+
+def test_a_private_gradebook_is_made_without_a_process_of_its_own(tmp_path, monkeypatch):
+    from nbgrader import api
+
+    from cimlab.grading.grade_write import OF_LAB, TABLES, make_private
+
+    monkeypatch.setattr(api, "get_alembic_version", None)  # it starts one, for two seconds
+    make_private(tmp_path / "gradebook.db", "cim", dict.fromkeys(OF_LAB))
+    with api.Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}", "cim") as gradebook:
+        assert set(api.inspect(gradebook.engine).get_table_names()) >= set(TABLES)
+        assert [course.id for course in gradebook.db.query(api.Course)] == ["cim"]

@@ -261,11 +261,13 @@ def warm(cells, tests=(), answers=(), solution=()):
     finally:
         tempfile.tempdir = usual
     _warm.update(cells=list(cells), names=names)
-    if solution:
-        modules = grade_modules.used(solution, names)
+    imports = grade_modules.cell_imports(solution, names) if solution else None
+    remember = apart_memo.learn(tests, answers, names)  # side by side
+    if imports:
+        modules = grade_modules.forkable(imports())
         grade_modules.tell(modules)
         grade_modules.load(modules)
-    apart_memo.learn(tests, answers, names)
+    remember()
 
 
 def prepare(token, answers, reserved):

@@ -38,12 +38,23 @@ def used(notebooks, names):
     list of str
         In the order in which they were complete. None of them starts a thread, or asks whether it is in a notebook.
     """
-    found, left_out = in_a_copy(lambda: _run(notebooks, names)) or [], set()
+    return forkable(cell_imports(notebooks, names)())
+
+
+def cell_imports(notebooks, names):
+    """Begin to find out what cells import, in a copy of this process; return a function that waits for the modules."""
+    wait = in_a_copy(lambda: _run(notebooks, names))
+    return lambda: wait() or []
+
+
+def forkable(modules):
+    """Return those of some modules after whose import this process can still be forked."""
+    left_out = set()
     for _ in range(TRIES):
-        found = [name for name in found if name.partition(".")[0] not in left_out]
-        bad = in_a_copy(lambda tried=found: load(tried)) if found else None
+        modules = [name for name in modules if name.partition(".")[0] not in left_out]
+        bad = in_a_copy(lambda tried=modules: load(tried))() if modules else None
         if bad is None:
-            return found
+            return modules
         left_out.add(bad.partition(".")[0])
     return []
 
@@ -73,7 +84,13 @@ def ask():
 
 
 def in_a_copy(work):
-    """Return what a function returns in a copy of this process; None if that is lost. Nothing else of it remains."""
+    """Begin some work in a copy of this process, of which nothing else remains.
+
+    Returns
+    -------
+    callable
+        Waits for what the work returns, and returns it; None if that is lost.
+    """
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
@@ -88,6 +105,10 @@ def in_a_copy(work):
     os.close(writes)
     with contextlib.suppress(OSError):
         os.setpgid(child, child)
+    return lambda: _result_of(child, reads)
+
+
+def _result_of(child, reads):
     with os.fdopen(reads, "rb") as pipe:
         data = pipe.read()
     with contextlib.suppress(ProcessLookupError):
