@@ -661,6 +661,11 @@ def test_a_large_file_beside_the_notebook_is_left_out(tmp_path):
         ("import numpy as np\nrng = np.random.default_rng(1)", False),
         ("import tempfile\nx = tempfile.mkdtemp()[1:]", False),
         ("import os\nx = os.sep + 'tmp'", False),
+        (
+            "import pathlib, tempfile\np = pathlib.Path(tempfile.gettempdir(), 'a')\nx = p.exists() or p.write_text('')\n"
+            "p = 1",
+            False,
+        ),  # the second time it does not write
         ("import io\nx = [[io.StringIO()]]", False),
         ("%matplotlib inline", False),
     ],

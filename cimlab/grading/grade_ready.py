@@ -44,17 +44,25 @@ def warm(sources):
         imported = {
             alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, IMPORTS) for alias in node.names
         }
-        body, printed = compile(_without_last(tree), "<setup>", "exec"), io.StringIO()
+        body = compile(_without_last(tree), "<setup>", "exec")
         before = dict(names)
-        with watching() as seen, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            exec(body, dict(names))  # imports whatever it needs, which may draw random numbers
-            state = _seed_anew()
-            exec(body, names)
+        silent, drawn = _run(body, names)
+        if silent and drawn:  # perhaps by what it has imported: once more, from the same names
+            names = dict(before)
+            silent, drawn = _run(body, names)
         made = {name: value for name, value in names.items() if name not in before or value is not before[name]}
-        alone = not seen and not printed.getvalue() and random_state() == state
-        if not alone or "display(" in source or not all(is_plain(made[name]) for name in made if name not in imported):
+        own = [value for name, value in made.items() if name not in imported]
+        if not silent or drawn or "display(" in source or not all(map(is_plain, own)):
             return
         _prepared.append((ast.dump(ast.parse(source)), made))
+
+
+def _run(body, names):
+    """Run code; return whether it has left nothing outside its names, and whether it has drawn random numbers."""
+    printed, state = io.StringIO(), _seed_anew()
+    with watching() as seen, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        exec(body, names)
+    return not seen and not printed.getvalue(), random_state() != state
 
 
 def _without_last(tree):
