@@ -662,8 +662,8 @@ def test_a_large_file_beside_the_notebook_is_left_out(tmp_path):
         ("import tempfile\nx = tempfile.mkdtemp()[1:]", False),
         ("import os\nx = os.sep + 'tmp'", False),
         (
-            "import pathlib, tempfile\np = pathlib.Path(tempfile.gettempdir(), 'a')\nx = p.exists() or p.write_text('')\n"
-            "p = 1",
+            "import pathlib, tempfile\np = pathlib.Path(tempfile.gettempdir(), 'a')\n"
+            "x = p.exists() or p.write_text('')\np = 1",
             False,
         ),  # the second time it does not write
         ("import io\nx = [[io.StringIO()]]", False),
