@@ -20,7 +20,7 @@ sys.path.insert(0, {str(folder)!r})
 from cimlab.grading import grade_modules
 grade_modules.SECONDS = {seconds}
 names = {names}
-found = grade_modules.used({cells!r}, names)
+found = grade_modules.forkable(grade_modules.cell_imports({cells!r}, names)())
 print([name for name in found if name.startswith("lib_")], sorted(names), [n for n in sys.modules if n[:4] == "lib_"])
 """
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -112,9 +112,12 @@ def test_model_answers_that_cannot_be_read_are_none(tmp_path):
     assert grade_plan.model_cells(tmp_path) == []
 
 
-def test_a_copy_that_is_lost_returns_nothing():
-    assert grade_modules.in_a_copy(lambda: 1 / 0)() is None
-    assert grade_modules.in_a_copy(lambda: [1])() == [1]
+def test_a_copy_that_is_lost_or_does_not_end_returns_nothing():
+    assert grade_modules.in_a_copy(lambda: 1 / 0, 60)() is None
+    assert grade_modules.in_a_copy(lambda: [1], 60)() == [1]
+    started = time.monotonic()
+    assert grade_modules.in_a_copy(lambda: time.sleep(300), 0.2)() is None
+    assert time.monotonic() - started < 60
 
 
 def test_the_thread_that_starts_the_processes_imports_nothing():

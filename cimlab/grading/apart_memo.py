@@ -178,7 +178,7 @@ def learn(tests, answers, names):
     callable
         Waits for both, and has this process keep what both have made alike.
     """
-    both = [grade_modules.in_a_copy(lambda: _learn(tests, answers, dict(names))) for _ in range(2)]
+    both = [grade_modules.in_a_copy(lambda: _learn(tests, answers, dict(names)), 2 * SECONDS) for _ in range(2)]
     return lambda: _remember(_alike(*(wait() or {} for wait in both)), tests, answers)
 
 

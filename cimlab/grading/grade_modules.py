@@ -1,9 +1,9 @@
 """What a lab's answers import while they run is imported once for the class.
 
 The cells at the top of a lab name some libraries; its helpers import others where they use them (scipy, statsmodels,
-scikit-learn), often a second and more in each kernel. `used` finds out which: a copy of the process runs the model
-answers and the tests, and names the modules that came. Nothing else of it remains. `load` imports those, before a
-kernel is forked: a kernel may know which libraries the model answers use, not what they are.
+scikit-learn), often a second and more in each kernel. `cell_imports` finds out which: a copy of the process runs the
+model answers and the tests, and names the modules that came. Nothing else of it remains. `load` imports those, before
+a kernel is forked: a kernel may know which libraries the model answers use, not what they are.
 """
 
 import contextlib
@@ -12,19 +12,21 @@ import io
 import json
 import os
 import pickle
+import select
 import shutil
 import signal
 import sys
 import tempfile
+import time
 
 from cimlab.grading.zygote import is_still_whole
 
 SECONDS = 6  # for the cells; what they import, they mostly import soon
-TRIES = 5
+TRIES, PATIENCE = 5, 60
 
 
-def used(notebooks, names):
-    """Return the modules that model answers and tests import, of those that can be imported before a fork.
+def cell_imports(notebooks, names):
+    """Begin to find out which modules model answers and tests import.
 
     Parameters
     ----------
@@ -35,24 +37,19 @@ def used(notebooks, names):
 
     Returns
     -------
-    list of str
-        In the order in which they were complete. None of them starts a thread, or asks whether it is in a notebook.
+    callable
+        Waits for the modules, and returns them in the order in which they were complete.
     """
-    return forkable(cell_imports(notebooks, names)())
-
-
-def cell_imports(notebooks, names):
-    """Begin to find out what cells import, in a copy of this process; return a function that waits for the modules."""
-    wait = in_a_copy(lambda: _run(notebooks, names))
+    wait = in_a_copy(lambda: _run(notebooks, names), 3 * SECONDS)
     return lambda: wait() or []
 
 
 def forkable(modules):
-    """Return those of some modules after whose import this process can still be forked."""
+    """Return those of some modules after whose import this process can still be forked (see `is_still_whole`)."""
     left_out = set()
     for _ in range(TRIES):
         modules = [name for name in modules if name.partition(".")[0] not in left_out]
-        bad = in_a_copy(lambda tried=modules: load(tried))() if modules else None
+        bad = in_a_copy(lambda tried=modules: load(tried), PATIENCE)() if modules else None
         if bad is None:
             return modules
         left_out.add(bad.partition(".")[0])
@@ -83,14 +80,15 @@ def ask():
     load(json.loads(line or b"[]"))
 
 
-def in_a_copy(work):
+def in_a_copy(work, seconds):
     """Begin some work in a copy of this process, of which nothing else remains.
 
     Returns
     -------
     callable
-        Waits for what the work returns, and returns it; None if that is lost.
+        Waits for what the work returns, and returns it; None if that is lost, or has not come after so many seconds.
     """
+    ends_at = time.monotonic() + seconds
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
@@ -105,12 +103,13 @@ def in_a_copy(work):
     os.close(writes)
     with contextlib.suppress(OSError):
         os.setpgid(child, child)
-    return lambda: _result_of(child, reads)
+    return lambda: _result_of(child, reads, ends_at)
 
 
-def _result_of(child, reads):
+def _result_of(child, reads, ends_at):
+    in_time = select.select([reads], [], [], max(0, ends_at - time.monotonic()))[0]  # it is written at once
     with os.fdopen(reads, "rb") as pipe:
-        data = pipe.read()
+        data = pipe.read() if in_time else b""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what its code has started
     os.waitpid(child, 0)
