@@ -22,7 +22,7 @@ import time
 from cimlab.grading.zygote import is_still_whole
 
 SECONDS = 6  # for the cells; what they import, they mostly import soon
-TRIES, PATIENCE = 5, 60
+TRIES, PATIENCE = 5, 30  # how often it is tried what can be imported; seconds to wait for a copy
 
 
 def cell_imports(notebooks, names):
@@ -40,7 +40,7 @@ def cell_imports(notebooks, names):
     callable
         Waits for the modules, and returns them in the order in which they were complete.
     """
-    wait = in_a_copy(lambda: _run(notebooks, names), 3 * SECONDS)
+    wait = in_a_copy(lambda: _run(notebooks, names), PATIENCE)
     return lambda: wait() or []
 
 
