@@ -41,7 +41,7 @@ def run(source, f=None, **names):
     told = []
     space = {**first(), "f": f or told.append, **names}
     apart_memo._now["names"] = space
-    live = apart_memo.tree_of(apart_memo._texts.get(source)) or ast.parse(source)
+    live = apart_memo._trees.get(apart_memo._texts.get(source)) or ast.parse(source)
     exec(compile(live, "<test>", "exec"), space)
     return space, told
 

@@ -156,7 +156,7 @@ def snapshot(value):
 def differs(value, was, sent, talk):
     if isinstance(value, (pd.DataFrame, pd.Series)):
         return not _same_table(value, was)
-    if isinstance(value, np.random.Generator) or (isinstance(value, np.ndarray) and value.dtype.kind != "O"):
+    if was is not None:
         return snapshot(value) != was
     try:
         return json.dumps(talk.pack(value)) != json.dumps(sent)

@@ -263,8 +263,8 @@ def grade_one(api, folder, lab):
 
     from cimlab.grading.apart_look import look
     from cimlab.grading.course import reason
-    from cimlab.grading.grade_quick import student_versions
     from cimlab.grading.grade_write import read_marks
+    from cimlab.grading.repair_files import student_versions
 
     api.coursedir.root = str(folder)
     api.coursedir.db_url = f"sqlite:///{folder / 'gradebook.db'}"
@@ -286,7 +286,7 @@ def grade_one(api, folder, lab):
         path = graded / f"{name}.ipynb"
         if path.is_file():
             notebook = nbformat.read(path, as_version=4)
-            found["doubts"] += look_at(notebook) + look(notebook, released[name])
+            found["doubts"] += look_at(notebook) + look(notebook, nbformat.NotebookNode(cells=released[name]))
         else:
             found["doubts"].append(f"{name}.ipynb was not handed in: its questions have no points")
     return found

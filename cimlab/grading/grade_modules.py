@@ -40,8 +40,15 @@ def cell_imports(notebooks, names):
     callable
         Waits for the modules, and returns them in the order in which they were complete.
     """
-    wait = in_a_copy(lambda: _run(notebooks, names), PATIENCE)
-    return lambda: wait() or []
+    home = tempfile.mkdtemp()
+    wait = in_a_copy(lambda: _run(notebooks, names, home), PATIENCE)
+
+    def modules():
+        found = wait() or []
+        shutil.rmtree(home, ignore_errors=True)  # here, since the copy may have been ended
+        return found
+
+    return modules
 
 
 def forkable(modules):
@@ -117,10 +124,9 @@ def _result_of(child, reads, ends_at):
         return pickle.loads(data)
 
 
-def _run(notebooks, names):
-    """Run cells as far as they can be run in some seconds; return the modules that came."""
-    before, home = set(sys.modules), tempfile.mkdtemp()
-    tempfile.tempdir = home
+def _run(notebooks, names, home):
+    """Run cells in a folder, as far as they can be run in some seconds; return the modules that came."""
+    before, tempfile.tempdir = set(sys.modules), home
     os.chdir(home)
     signal.signal(signal.SIGALRM, _late)
     said = io.StringIO()
@@ -131,8 +137,6 @@ def _run(notebooks, names):
             for source in cells:
                 _run_cell(source, own)
     signal.alarm(0)
-    os.chdir("/")
-    shutil.rmtree(home, ignore_errors=True)
     return [name for name in sys.modules if name not in before and _has_that_name(name)]
 
 

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cimlab.grading.course import CONFIG, CourseError
+from cimlab.grading.course import CONFIG, CourseError, read_notebooks
 
 MARGIN = 90  # seconds for everything but the cells
 
@@ -223,16 +223,11 @@ def _lab_notebook(cells):
 
 def model_cells(folder):
     """Return the code cells of the notebooks with the model answers; an empty list if they cannot be read."""
-    import nbformat
-
-    found = []
-    for path in sorted(folder.glob("*.ipynb")):
-        try:
-            notebook = nbformat.read(path, as_version=4)
-        except (OSError, ValueError, nbformat.ValidationError, nbformat.reader.NotJSONError):
-            return []
-        found.append([cell.source for cell in notebook.cells if cell.cell_type == "code"])
-    return found
+    try:
+        notebooks = read_notebooks(folder.parents[1], folder.name, folder.parent.name)
+    except CourseError:
+        return []
+    return [[cell.source for cell in book.cells if cell.cell_type == "code"] for book in notebooks.values()]
 
 
 def notices(ready, isolation):

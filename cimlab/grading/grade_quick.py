@@ -19,8 +19,6 @@ from nbgrader.nbgraderformat import common
 from nbgrader.preprocessors import saveautogrades
 from sqlalchemy.pool import QueuePool
 
-from cimlab.grading.course import read_notebooks
-
 _engine, _place, _validators = [], {}, {}
 VALID = 10_000  # so many pieces of metadata are remembered at most
 
@@ -53,12 +51,6 @@ def make_quick():
     saveautogrades.Gradebook = _WrittenAtOnce
     common.jsonschema = types.SimpleNamespace(validate=_validate)
     session.extract_dates = _read_date
-
-
-@functools.lru_cache(maxsize=2)
-def student_versions(template, lab):
-    """Return {name: notebook} of a lab's student version, the same each time: they are only to be looked at."""
-    return read_notebooks(template, lab, "labs")
 
 
 def _connect():

@@ -184,6 +184,7 @@ def tests_of(notebooks, sources):
 
 
 def _is_answer(cell):
+    """As nbgrader's `is_solution`, without the import of nbgrader: the kernels need not wait for it."""
     return cell.metadata.get("nbgrader", {}).get("solution", False)
 
 
