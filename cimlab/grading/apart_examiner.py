@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path, PurePath
 
 from cimlab.checks import CheckFailed
-from cimlab.grading import apart_memo, grade_modules
+from cimlab.grading import apart_known, apart_memo, grade_modules
 from cimlab.grading.apart_line import end_that_waits, free_the_socket
 from cimlab.grading.apart_room import MOST_FILES, PART, facts_of, listing, write
 from cimlab.grading.apart_talk import Lost, Talk
@@ -261,6 +261,7 @@ def warm(cells, tests=(), answers=(), solution=()):
     finally:
         tempfile.tempdir = usual
     _warm.update(cells=list(cells), names=names)
+    apart_known.keep(dict.values(names))
     imports = grade_modules.cell_imports(solution, names) if solution else None
     remember = apart_memo.learn(tests, answers, names)  # side by side
     if imports:

@@ -27,6 +27,7 @@ import types
 from pathlib import Path
 
 from cimlab.grading import grade_modules, grade_ready
+from cimlab.grading.apart_known import by_value
 from cimlab.grading.apart_parts import BARRED, Cell, Part, digest_of, mentioned
 
 LEAST = 0.005  # seconds: what takes less is not worth a fingerprint
@@ -72,7 +73,7 @@ def fingerprint(names, loads, stores=()):
                 continue
             raise Unclear(name) from None
         found.append((name, *_what(value, names, set())))
-    return hashlib.blake2b(_pickled(found, _by_value), digest_size=20).digest()
+    return hashlib.blake2b(_pickled(found, by_value), digest_size=20).digest()
 
 
 def _what(value, names, seen):
@@ -127,25 +128,6 @@ def _globals_of(code):
 def _text_of(code):
     constants = [_text_of(one) if isinstance(one, types.CodeType) else repr(one) for one in code.co_consts]
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_argcount, code.co_flags
-
-
-def _by_value(value):
-    """Return bytes that are the same for equal values, whichever of their parts are one object."""
-    text = io.BytesIO()
-    pickler = _ByValue(text, protocol=5)
-    pickler.fast = True  # it does not look whether it has met an object before
-    pickler.dump(value)
-    return text.getvalue()
-
-
-class _ByValue(pickle.Pickler):
-    def reducer_override(self, value):
-        """Take a table by its columns: pandas joins columns of one kind when it feels like it."""
-        kind = type(value)
-        if kind.__name__ != "DataFrame" or not kind.__module__.startswith("pandas"):
-            return NotImplemented
-        columns = [value.iloc[:, place].array for place in range(value.shape[1])]
-        return list, (columns,), value.attrs, iter([value.columns, value.index])
 
 
 def _pickled(value, dumps):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cimlab.grading import apart_known
 from cimlab.grading.apart_errors import ANSWER, raise_again
 from cimlab.grading.apart_values import CannotCross
 
@@ -165,6 +166,8 @@ def differs(value, was, sent, talk):
 
 
 def _same_table(one, other):
+    if type(one) is type(other) and one.shape == other.shape and apart_known.same(one, other):
+        return True
     same = type(one) is type(other) and one.index.equals(other.index) and one.equals(other)
     return same and (one.ndim == 1 or one.columns.equals(other.columns))
 

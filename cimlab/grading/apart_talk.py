@@ -16,6 +16,7 @@ import warnings
 import numpy as np
 
 from cimlab.checks import CheckFailed, _does_nothing
+from cimlab.grading import apart_known
 from cimlab.grading.apart_errors import describe, raise_again
 from cimlab.grading.apart_stands import (
     CHANGEABLE,
@@ -69,6 +70,7 @@ class Talk:
             self.continued(connection)
         self.files = None  # of the examiner: brings the files of paths to the other side and back
         self.lent, self.numbers, self.stand_ins = {}, {}, {}
+        self.shared = set() if trusting else None  # digests of the tables that the other side has, once it was asked
 
     def continued(self, connection):
         """Go on at another socket; what was lent stays lent."""
@@ -156,7 +158,7 @@ class Talk:
             self.send_text(self.answer(message))
 
     def pack(self, value):
-        return pack(value, self.lend)
+        return pack(value, self.lend, self.known)
 
     def unpack(self, packed):
         return unpack(packed, self.borrow, self.place)
@@ -227,6 +229,17 @@ class Talk:
 
     # -- lending and borrowing ----------------------------------------------------------------------------------------
 
+    def known(self, table):
+        """Return the dict that names a table which the other side has already, or None; only an examiner does."""
+        digest = None if self.trusting else apart_known.digest_of(table)
+        if digest is None:
+            return None
+        if self.shared is None:
+            self.shared = set()  # while it asks
+            told = self.ask_for("known")
+            self.shared = {one for one in told if type(one) is str} if type(told) is list else set()
+        return {"t": "known", "d": digest} if digest in self.shared else None
+
     def lend(self, value):
         """Return the dict that names something of this side to the other."""
         if isinstance(value, StandIn) and value._talk is self:
@@ -257,6 +270,11 @@ class Talk:
     def borrow(self, packed):
         """Return the stand-in for something of the other side, or the thing itself if it is of this side."""
         kind = packed["t"]
+        if kind == "known":
+            table = apart_known.table_of(packed.get("d")) if self.trusting else None
+            if table is None:
+                raise CannotCross("A table that is said to be known is not.")
+            return table
         if kind == "yours":
             return self.lent[int(packed["of"])]
         if kind == "module":

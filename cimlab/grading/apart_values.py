@@ -28,7 +28,7 @@ class CannotCross(Exception):
     """A value that cannot be handed over; the text says why."""
 
 
-def pack(value, lend, depth=0):
+def pack(value, lend, known=None, depth=0):
     """Return a value as what JSON can hold.
 
     Parameters
@@ -36,6 +36,8 @@ def pack(value, lend, depth=0):
     value : object
     lend : callable
         Called with what is no data; returns a dict that names it to the other side.
+    known : callable, optional
+        Called with each table; returns a dict that names it to the other side if that has it already, or None.
 
     Returns
     -------
@@ -51,15 +53,21 @@ def pack(value, lend, depth=0):
         return value
     if depth > DEEPEST:
         raise CannotCross("It is nested too deeply, or holds itself.")
+
+    def more(one):
+        return pack(one, lend, known, depth + 1)
+
     if kind is list:
-        return [pack(one, lend, depth + 1) for one in value]
+        return [more(one) for one in value]
+    if known is not None and kind in (pd.DataFrame, pd.Series) and (packed := known(value)) is not None:
+        return packed
     packer = _PACKERS.get(kind)
     if packer is not None:
-        return packer(value, lambda one: pack(one, lend, depth + 1))
+        return packer(value, more)
     if isinstance(value, np.generic) and value.dtype.kind in NUMBERS + TIMES + "US":
         return {"t": "scalar", "d": value.dtype.str, "b": _text_of(value.tobytes())}
     if isinstance(value, pd.Index):
-        return _pack_index(value, lambda one: pack(one, lend, depth + 1))
+        return _pack_index(value, more)
     if isinstance(value, pathlib.PurePath):
         return {"t": "path", "v": str(value)}
     if value is pd.NA or value is pd.NaT or value is ...:
@@ -67,7 +75,7 @@ def pack(value, lend, depth=0):
     if isinstance(value, np.random.Generator):
         engine = value.bit_generator
         if type(engine).__module__.startswith("numpy.random"):
-            return {"t": "random", "n": type(engine).__name__, "v": pack(engine.state, lend, depth + 1)}
+            return {"t": "random", "n": type(engine).__name__, "v": more(engine.state)}
     return lend(value)
 
 
@@ -107,7 +115,7 @@ def unpack(packed, borrow, place=None, depth=0):
     if type(packed) is list:
         return [more(one) for one in packed]
     kind = packed.get("t")
-    if kind in ("function", "object", "yours", "module"):
+    if kind in ("function", "object", "yours", "module", "known"):
         return borrow(packed)
     if kind == "path":
         path = pathlib.Path(str(packed["v"]))

@@ -28,6 +28,7 @@ from pathlib import Path
 from cimlab._whole import whole_file
 from cimlab.grading.feedback import SENTENCES
 from cimlab.grading.quick_start import spare_address_parsers
+from cimlab.grading.zygote import SELDOM
 
 ENDED = {"KernelDied", "NotRun"}
 MEMORY = 3_000_000_000  # of the process that grades one hand-in; what student code uses is limited by its room
@@ -39,6 +40,7 @@ APART_RUN = "cimlab.grading.apart.ExecuteApart"
 def main(path):
     """Get ready, say so, and grade what is asked for."""
     spare_address_parsers()
+    gc.set_threshold(*SELDOM)
     config = json.loads(Path(path).read_text(encoding="utf-8"))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # nobody else writes there

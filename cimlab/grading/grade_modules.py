@@ -70,7 +70,15 @@ def load(modules):
             importlib.import_module(name)
         if not is_still_whole():
             return name
+    _look_for_thread_pools()
     return None
+
+
+def _look_for_thread_pools():
+    """Have scikit-learn do what it would do at the first clustering of each kernel: it looks through all libraries."""
+    look = getattr(sys.modules.get("sklearn.utils.parallel"), "_get_threadpool_controller", None)
+    if look is not None:
+        look()
 
 
 def tell(modules):

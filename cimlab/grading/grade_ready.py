@@ -55,6 +55,10 @@ def warm(sources):
         if not silent or drawn or "display(" in source or not all(map(is_plain, own)):
             return
         _prepared.append((ast.dump(ast.parse(source)), made))
+        if "pandas" in sys.modules:
+            from cimlab.grading import apart_known
+
+            apart_known.keep(own)
 
 
 def _run(body, names):
