@@ -1,6 +1,7 @@
 """`cimlab grade`: the marks of stock nbgrader, each hand-in with a verdict, nothing lost whatever is killed."""
 
 import atexit
+import builtins
 import contextlib
 import functools
 import json
@@ -679,6 +680,31 @@ def test_only_what_makes_no_difference_is_prepared(source, kept, tmp_path, monke
         assert bool(grade_ready._prepared) == kept
     finally:
         grade_ready.warm([])
+
+
+def test_what_a_library_draws_while_it_is_imported_is_not_drawn_by_a_cell(tmp_path, monkeypatch):
+    """Some make the name of a temporary folder: the cell would be run twice, and its answer would be the same."""
+    draw = "import random\nimport numpy as np\nrandom.random(), np.random.rand()\n"
+    (tmp_path / "draws_by_itself.py").write_text(draw, encoding="utf-8")
+    (tmp_path / "draws_below.py").write_text(f"{draw}import draws_by_itself\n{draw}", encoding="utf-8")
+    (tmp_path / "fails_below.py").write_text(f"{draw}1 / 0", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    runs, run = [], grade_ready._run
+    monkeypatch.setattr(grade_ready, "_run", lambda *given: runs.append(1) or run(*given))
+    usual = builtins.__import__
+    try:
+        grade_ready.warm(["import draws_below\nx = 1"])
+        assert grade_ready._prepared and len(runs) == 1
+        failing = "try:\n    import fails_below\nexcept ZeroDivisionError:\n    y = 2"
+        grade_ready.warm([failing])
+        assert len(runs) == 2 and grade_ready._prepared
+        grade_ready.warm(["import random\nx = 1\nrandom.random()\ny = 2"])
+        assert len(runs) == 4 and not grade_ready._prepared
+        assert builtins.__import__ is usual
+    finally:
+        grade_ready.warm([])
+        for name in ("draws_below", "draws_by_itself"):
+            sys.modules.pop(name, None)
 
 
 def test_what_python_translates_is_no_act_of_a_cell(tmp_path, monkeypatch):

@@ -191,6 +191,17 @@ def test_learning_leaves_nothing_behind():
 
 
 @pytest.mark.skipif(zygote.warm_available() is not None, reason=str(zygote.warm_available()))
+def test_what_tests_import_is_imported_for_examiners_and_for_nobody_else(tmp_path):
+    told = []
+    with grade_zygotes.start_examiners(["given = 1"], [], None, ["import wave", "import sndhdr_not_there"], ["f"],
+                                       [["import colorsys"]], heard=told.extend) as running:  # fmt: skip
+        assert not running.left_out
+        look = "import sys; print([name in sys.modules for name in ('wave', 'colorsys')])"
+        assert printed(run_cells(running, [look], tmp_path).cells[0]) == "[True, True]"
+    assert told == ["colorsys"]
+
+
+@pytest.mark.skipif(zygote.warm_available() is not None, reason=str(zygote.warm_available()))
 def test_examiners_are_forked_with_what_was_learned(tmp_path):
     test = f"{LONG.replace('200_000', '2_000_000')}f(x)"
     with grade_zygotes.start_examiners(["given = 1"], [], None, [test], ["f"]) as running:

@@ -6,9 +6,11 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from cimlab.grading import grade_modules, grade_plan, grade_zygotes, zygote
+from tests import tiny_lab
 from tests.warm_kernels import printed, run_cells, wait_until
 
 pytestmark = pytest.mark.skipif(zygote.warm_available() is not None, reason=str(zygote.warm_available()))
@@ -121,6 +123,16 @@ def test_model_answers_that_cannot_be_read_are_none(tmp_path):
     assert grade_plan.model_cells(tmp_path) == []
     (tmp_path / "lab.ipynb").write_text("no notebook")
     assert grade_plan.model_cells(tmp_path) == []
+
+
+def test_no_hidden_test_is_among_the_model_answers(tmp_path):
+    hidden = "shown()\n### BEGIN HIDDEN TESTS\nimport wave\n### END HIDDEN TESTS"
+    answer = "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"
+    cells = [tiny_lab.cell("q1", answer, solution=True), tiny_lab.cell("t1", hidden, grade=True, locked=True, points=1)]
+    folder = tmp_path / "solutions" / "lab"
+    folder.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "lab.ipynb")
+    assert grade_plan.model_cells(folder) == [[answer, "shown()"]]
 
 
 def test_a_copy_that_is_lost_or_does_not_end_returns_nothing():

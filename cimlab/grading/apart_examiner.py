@@ -268,7 +268,7 @@ def warm(cells, tests=(), answers=(), solution=()):
         modules = grade_modules.forkable(imports())
         grade_modules.tell(modules)
         grade_modules.load(modules)
-    remember()
+    grade_modules.load(grade_modules.forkable([name for name in remember() if name not in sys.modules]))
 
 
 def prepare(token, answers, reserved):

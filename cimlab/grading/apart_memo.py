@@ -158,10 +158,21 @@ def learn(tests, answers, names):
     Returns
     -------
     callable
-        Waits for both, and has this process keep what both have made alike.
+        Waits for both, has this process keep what both have made alike, and returns the modules that came with it.
     """
-    both = [grade_modules.in_a_copy(lambda: _learn(tests, answers, dict(names)), 2 * SECONDS) for _ in range(2)]
-    return lambda: _remember(_alike(*(wait() or {} for wait in both)), tests, answers)
+
+    def learned():
+        before = set(sys.modules)
+        return _learn(tests, answers, dict(names)), grade_modules.new_modules(before)
+
+    both = [grade_modules.in_a_copy(learned, 2 * SECONDS) for _ in range(2)]
+
+    def remember():
+        found, modules = zip(*(wait() or ({}, []) for wait in both), strict=True)
+        _remember(_alike(*found), tests, answers)
+        return list(dict.fromkeys(name for some in modules for name in some))
+
+    return remember
 
 
 def _alike(one, other):

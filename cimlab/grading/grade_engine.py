@@ -45,12 +45,10 @@ def main(path):
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # nobody else writes there
     with contextlib.ExitStack() as open_ones:
-        ready, zygotes = _get_ready(config, open_ones)
+        ready, zygotes, api = _get_ready(config, open_ones)
         answers.write(json.dumps(ready) + "\n")
         if "refused" in ready:
             return
-        api = ready_api(config)
-        warm_up(api, config)
         gc.collect()
         gc.freeze()
         if config["warm"]:
@@ -78,13 +76,11 @@ def _variables(own):
 
 
 def _get_ready(config, open_ones):
-    """Start the zygotes while nbgrader is imported; return what to answer, and the zygotes."""
+    """Start the zygotes while nbgrader is imported; return what to answer, the zygotes, and nbgrader's interface."""
     if not config["warm"]:
         if config["isolation"] in ("required", "bubblewrap"):
-            return {"refused": config["reason"] or "Only warm kernels can be isolated."}, None
-        import nbgrader.apps
-
-        return {"kernels": "cold", "why": [config["reason"]] if config["reason"] else []}, None
+            return {"refused": config["reason"] or "Only warm kernels can be isolated."}, None, None
+        return {"kernels": "cold", "why": [config["reason"]] if config["reason"] else []}, None, warm_api(config)
     from cimlab import datasets
     from cimlab.grading.grade_zygotes import Zygotes
 
@@ -92,17 +88,18 @@ def _get_ready(config, open_ones):
     zygotes = Zygotes(config)
     starter = threading.Thread(target=zygotes.start)
     starter.start()
-    import nbgrader.apps
-
-    assert datasets and nbgrader.apps
-    starter.join()
+    assert datasets
+    try:
+        api = warm_api(config)
+    finally:
+        starter.join()
+        open_ones.callback(zygotes.close)
     if zygotes.refused:
-        return {"refused": zygotes.refused}, None
-    open_ones.callback(zygotes.close)
-    return {"kernels": zygotes.kernels, "why": zygotes.why}, zygotes
+        return {"refused": zygotes.refused}, None, None
+    return {"kernels": zygotes.kernels, "why": zygotes.why}, zygotes, api
 
 
-def ready_api(config):
+def warm_api(config):
     """Return nbgrader's interface with the settings of the course, for the private courses of the tasks."""
     from cimlab.grading.course import open_api
     from cimlab.grading.grade_quick import make_quick
@@ -119,6 +116,7 @@ def ready_api(config):
     folders.submitted_directory, folders.autograded_directory = "submitted", "autograded"
     api.config.Exporter.optimistic_validation = True  # nbconvert's: a notebook is checked after the last step
     make_quick()
+    warm_up(api, config)
     return api
 
 

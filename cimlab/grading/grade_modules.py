@@ -2,8 +2,9 @@
 
 The cells at the top of a lab name some libraries; its helpers import others where they use them (scipy, statsmodels,
 scikit-learn), often a second and more in each kernel. `cell_imports` finds out which: a copy of the process runs the
-model answers and the tests, and names the modules that came. Nothing else of it remains. `load` imports those, before
-a kernel is forked: a kernel may know which libraries the model answers use, not what they are.
+model answers and the visible tests, and names the modules that came. Nothing else of it remains. `load` imports those,
+before a kernel is forked: a kernel may know which libraries the model answers use, not what they are. What hidden tests
+import comes out where they are run anyway (see `apart_memo.learn`), and only their kernels need it.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ TRIES, PATIENCE = 5, 30  # how often it is tried what can be imported; seconds t
 
 
 def cell_imports(notebooks, names):
-    """Begin to find out which modules model answers and tests import.
+    """Begin to find out which modules cells import.
 
     Parameters
     ----------
@@ -145,6 +146,11 @@ def _run(notebooks, names, home):
             for source in cells:
                 _run_cell(source, own)
     signal.alarm(0)
+    return new_modules(before)
+
+
+def new_modules(before):
+    """Return the modules that were not among some before, in the order in which they were complete."""
     return [name for name in sys.modules if name not in before and _has_that_name(name)]
 
 

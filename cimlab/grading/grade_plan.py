@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cimlab.grading.course import CONFIG, CourseError, read_notebooks
+from cimlab.grading.feedback import split_hidden
 
 MARGIN = 90  # seconds for everything but the cells
 
@@ -222,12 +223,14 @@ def _lab_notebook(cells):
 
 
 def model_cells(folder):
-    """Return the code cells of the notebooks with the model answers; an empty list if they cannot be read."""
+    """Return the code of the notebooks with the model answers, without hidden tests; [] if they cannot be read."""
     try:
         notebooks = read_notebooks(folder.parents[1], folder.name, folder.parent.name)
     except CourseError:
         return []
-    return [[cell.source for cell in book.cells if cell.cell_type == "code"] for book in notebooks.values()]
+    return [
+        [split_hidden(cell.source)[0] for cell in book.cells if cell.cell_type == "code"] for book in notebooks.values()
+    ]
 
 
 def notices(ready, isolation):

@@ -8,6 +8,7 @@ functions, or makes anything else than plain values and tables.
 """
 
 import ast
+import builtins
 import contextlib
 import io
 import os
@@ -64,7 +65,8 @@ def warm(sources):
 def _run(body, names):
     """Run code; return whether it has left nothing outside its names, and whether it has drawn random numbers."""
     printed, state = io.StringIO(), _seed_anew()
-    with watching() as seen, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    said = contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed)
+    with watching() as seen, said[0], said[1], _imports_draw_nothing():
         exec(body, names)
     return not seen and not printed.getvalue(), random_state() != state
 
@@ -104,6 +106,32 @@ def _seed_anew():
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     return random_state()
+
+
+@contextlib.contextmanager
+def _imports_draw_nothing():
+    """Put back the numbers that a library draws while it is imported: what a cell makes does not depend on them."""
+    real = builtins.__import__
+
+    def import_(name, *more, **named):
+        if name in sys.modules:
+            return real(name, *more, **named)
+        numbers = sys.modules.get("numpy.random")
+        own, theirs = random.getstate(), numbers.get_state() if numbers else None
+        builtins.__import__ = real  # what it imports itself is a part of it
+        try:
+            return real(name, *more, **named)
+        finally:
+            builtins.__import__ = import_
+            random.setstate(own)
+            if numbers:
+                numbers.set_state(theirs)
+
+    builtins.__import__ = import_
+    try:
+        yield
+    finally:
+        builtins.__import__ = real
 
 
 def random_state():

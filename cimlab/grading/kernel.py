@@ -201,6 +201,12 @@ def _kernel_app():
     class Kernel(IPKernelApp):
         """ipykernel at sockets that are open already: who asked for it may connect at once, and no folder is shared."""
 
+        def parse_command_line(self, argv=None):  # there is none, and to read it takes longer than all the rest
+            self.argv, self.extra_args = [], []
+
+        def load_config_file(self, suppress_errors=True):
+            """Leave out nobody's settings."""
+
         def _bind_socket(self, s, port):
             s.setsockopt(zmq.USE_FD, self.descriptors[self.names[port]])
             return super()._bind_socket(s, port)
@@ -226,6 +232,7 @@ def _kernel_app():
         app.ipython_dir = str(private / ".ipython")
         app.config.HistoryManager.enabled = False
         app.session.key = request["key"].encode()
+        app.outstream_class = "cimlab.grading.kernel_output.Output"
         app.descriptors = descriptors
         app.names = {request["ports"][name]: name for name in CHANNELS}
         return app

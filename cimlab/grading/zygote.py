@@ -37,7 +37,8 @@ NOTEBOOK_AWARE = ("tqdm.auto", "tqdm.autonotebook", "plotly.io", "matplotlib_inl
 # What a kernel imports at its start, and at its first plot.
 KERNEL = """
 import ipykernel.kernelapp, ipykernel.ipkernel, ipykernel.zmqshell, IPython.core.completerlib, pdb, pickle
-import IPython.core.logger, IPython.core.oinspect, IPython.extensions.storemagic, tornado.platform.asyncio
+import cimlab.grading.kernel_output, IPython.core.debugger, IPython.core.logger, IPython.core.oinspect
+import IPython.extensions.storemagic, tornado.platform.asyncio
 try:
     import ipykernel.debugger
 except ImportError:
