@@ -39,6 +39,7 @@ from tests.test_grading_isolation import (  # noqa: F401 (as above, with the fix
     test_the_attempts_fail_for_the_right_reason,
     test_the_attempts_fail_in_a_room,
     test_the_end_of_a_kernel_is_the_end_of_its_room_only,
+    test_what_all_processes_of_a_room_use_has_a_limit,
     try_everything,
 )
 from tests.test_grading_kernels import OWNER, SLEEPER

@@ -13,15 +13,17 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from cimlab.datasets import data_folder
-from cimlab.grading import isolate, zygote
+from cimlab.grading import isolate, room_memory, zygote
 from tests.warm_kernels import printed, processes_with, provisioner, run_cells
 
 REASON = zygote.warm_available() or isolate.isolation_available()
 needs_room = pytest.mark.skipif(bool(REASON), reason=str(REASON))
 LIMITS = {"disk": 20 * isolate.MB, "file_size": 10 * isolate.MB, "memory": 600 * isolate.MB, "processes": 60}
+LIMITS["all_memory"] = 1_000 * isolate.MB
 
 # Each attempt prints what it got, or ends with an error. {…} is filled in by `kernels`.
 ATTEMPTS = {
@@ -288,6 +290,79 @@ import os, subprocess, sys
 command = [sys.executable, "-c", "import time; time.sleep(600)", "{mark}"]
 process = subprocess.Popen(command, start_new_session=True)
 """
+
+
+CHILDREN = """
+import os, time
+def fill(size):
+    block = bytearray(size)
+    for at in range(0, size, 4096):
+        block[at] = 1
+    return block
+before = fill({before})
+children = []
+for number in range(5):
+    child = os.fork()
+    if child == 0:
+        own = fill({own})
+        time.sleep(30)
+        os._exit(0)
+    children.append(child)
+time.sleep({seconds})
+print("still here")
+for child in children:
+    os.kill(child, 9)
+"""
+
+
+def test_what_all_processes_of_a_room_use_has_a_limit(isolated, tmp_path):
+    shared = CHILDREN.format(before=400 * isolate.MB, own=0, seconds=2)  # five times over, if it counted for each
+    assert printed(run_cells(isolated, [shared], tmp_path).cells[0]) == "still here"
+    each = CHILDREN.format(before=0, own=400 * isolate.MB, seconds=20)  # none has too much
+    with pytest.raises(DeadKernelError):
+        run_cells(isolated, [each], tmp_path)
+    assert printed(run_cells(isolated, ["print(5)"], tmp_path).cells[0]) == "5"
+
+
+ORPHANS = """
+import os, time
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        if os.fork():
+            os._exit(0)
+        time.sleep(0.05)
+        os._exit(0)
+    os.waitpid(child, 0)
+time.sleep(1.5)
+stats = [open(f"/proc/{name}/stat").read() for name in os.listdir("/proc") if name.isdigit()]
+states = [stat.rpartition(")")[2].split()[0] for stat in stats]
+print(states.count("Z"))
+"""
+
+
+def test_orphans_of_a_room_are_buried(isolated, tmp_path):
+    assert printed(run_cells(isolated, [ORPHANS], tmp_path).cells[0]) == "0"
+
+
+def test_nobody_looks_into_the_first_process_of_a_room(isolated, tmp_path):
+    look = "open('/proc/1/mem', 'rb')", "import os; os.listdir('/proc/1/fd')", "open(f'/proc/{os.getpid()}/mem', 'rb')"
+    first, files, own = map(printed, run_cells(isolated, list(look), tmp_path).cells)
+    assert "PermissionError" in first and "PermissionError" in files and "Error" not in own
+
+
+def test_a_process_that_hides_its_memory_counts_with_all_of_it(tmp_path):
+    page = os.sysconf("SC_PAGE_SIZE")
+    for pid, resident, parts in ((1, 100, "Pss: 4 kB\nSwapPss: 4 kB\nRss: 400 kB\n"), (2, 100, None), (3, None, None)):
+        folder = tmp_path / str(pid)
+        folder.mkdir()
+        if resident:
+            (folder / "statm").write_text(f"500 {resident} 3 1 0 9 0")
+        if parts:
+            (folder / "smaps_rollup").write_text(parts)
+    (tmp_path / "self").mkdir()
+    used = 100 * page + 8 * 1024
+    assert room_memory.too_much(used - 1, tmp_path) and not room_memory.too_much(used, tmp_path)
 
 
 def test_a_background_process_does_not_outlive_its_room(isolated, tmp_path):

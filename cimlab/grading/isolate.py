@@ -4,8 +4,8 @@
 names and drops every right, `limit` sets what one process may use. All three are for a process that was forked for it,
 in this order; there is no way back. Only ctypes and the standard library are used: no program has to be installed.
 
-What it does not do: memory is limited for each process, not for all processes of a room together; and whatever the
-libraries and the data hold can be read.
+What all processes of a room use together is looked after in `room_memory`. Whatever the libraries and the data hold can
+be read.
 
 References
 ----------
@@ -63,8 +63,8 @@ class Room:
         Folders and files to be seen at the same place, besides the system and this Python.
     hidden : tuple of str
         Folders that must not be seen: a room that would show one is refused.
-    memory, disk, file_size : int
-        Bytes: memory of one process above what it starts with, the sum of the files, one file.
+    memory, all_memory, disk, file_size : int
+        Bytes: memory of one process above what it starts with, of all together, the sum of the files, one file.
     processes, files : int
         Processes and threads of the room; open files of a process.
     cpu_seconds : int
@@ -76,6 +76,7 @@ class Room:
     read_only: tuple = ()
     hidden: tuple = ()
     memory: int = 2_000 * MB
+    all_memory: int = 3_000 * MB
     disk: int = 256 * MB
     file_size: int = 256 * MB
     processes: int = 96

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -13,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from cimlab.grading import bubblewrap, isolate
+from cimlab.grading.room_memory import be_left_alone, wait_within
 
 DATA = "CIMLAB_DATA"
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -72,6 +72,8 @@ def _first_process(connection, request, descriptors, room, uid):
             isolate.limit(room)
             _guarded(connection, lambda: _become_kernel(1, connection, _inside(request), descriptors))
         connection.close()
+        be_left_alone()
+        wait_within(os.pidfd_open(kernel), room.all_memory, lambda: os.kill(-1, signal.SIGKILL), kernel)
         os._exit(_wait_for(kernel))
 
     _guarded(connection, work)
@@ -108,7 +110,7 @@ def _beside_bubblewrap(keeper, connection, request, descriptors, room):
     os.waitpid(between, 0)
     watches = socket.recv_fds(ours, 1, 1)[1]
     if watches:
-        select.select(watches, [], [])  # until the kernel has ended
+        wait_within(watches[0], room.all_memory, holder.kill)
     os._exit(1)
 
 
