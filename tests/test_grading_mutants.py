@@ -218,6 +218,17 @@ def test_what_does_not_end_is_a_crash():
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
+def test_a_test_may_count_on_what_the_tests_above_it_import():
+    own = "import json\nx = 5"
+    cells = [
+        tiny_lab.cell("q1", "### BEGIN SOLUTION\na = 1 + 1\n### END SOLUTION", solution=True),
+        tiny_lab.cell("t1", f"{own}\nassert a == 2", grade=True, locked=True, points=1),
+        tiny_lab.cell("q2", "### BEGIN SOLUTION\nb = 2 + 2\n### END SOLUTION", solution=True),
+        tiny_lab.cell("t2", "assert json.dumps(b) == '4' and 'x' not in globals()", grade=True, locked=True, points=1),
+    ]
+    assert [one.name for one in Questions(nbformat.v4.new_notebook(cells=cells))] == ["q1", "q2"]
+
+
 def test_a_mutant_cannot_spoil_the_next_one():
     """What an answer changes in the data above it is gone for the next, and nothing is written or drawn."""
     spoil = 'spent = orders["spent"]\n### BEGIN SOLUTION\norders["spent"] = 0 * spent\nbig = float(spent.sum())\n'

@@ -86,7 +86,10 @@ class Questions:
         state = {"__name__": "__main__", "display": lambda *values: None}
         for cell in self.notebook.cells:
             settings = cell.metadata.get("nbgrader", {})
-            if cell.cell_type != "code" or (settings.get("grade") and not settings.get("solution")):
+            if cell.cell_type != "code":
+                continue
+            if settings.get("grade") and not settings.get("solution"):
+                execute(_imports(cell.source), state)  # the tests below may count on them
                 continue
             name = settings.get("grade_id", cell.id)
             if settings.get("solution") and name in self.tests:
@@ -238,6 +241,18 @@ def execute(source, state):
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "<cell>", "exec"), state)
     return eval(compile(ast.Expression(last.value), "<cell>", "eval"), state) if last else None
+
+
+def _imports(source):
+    """Return the import statements of a cell, as code.
+
+    Examples
+    --------
+    >>> _imports("import os\\nfrom re import compile\\nx = 1")
+    'import os\\nfrom re import compile'
+    """
+    statements = [one for one in ast.parse(source).body if isinstance(one, ast.Import | ast.ImportFrom)]
+    return ast.unparse(ast.Module(statements, []))
 
 
 def _snapshot(state):
