@@ -16,7 +16,7 @@ import pickle
 import numpy as np
 import pandas as pd
 
-LEAST = 2_000  # values of a table: a smaller one is sent as fast as it is looked for
+LEAST, MOST = 2_000, 20_000_000  # values of a table: a smaller one is sent as fast as it is looked for
 SAME_SIZE = {1: "u1", 2: "u2", 4: "u4", 8: "u8"}
 _known = {}  # (kind, shape) → [(copy of a table, its digest)]
 
@@ -29,9 +29,9 @@ def keep(values):
     values : iterable of object
     """
     for value in values:
-        if type(value) not in (pd.DataFrame, pd.Series) or value.size < LEAST or digest_of(value):
+        if type(value) not in (pd.DataFrame, pd.Series) or not LEAST <= value.size <= MOST:
             continue
-        if value.attrs or not same(value, value.copy()):
+        if digest_of(value) or not same(value, value.copy()):
             continue
         try:
             digest = hashlib.blake2b(by_value(value), digest_size=20).hexdigest()

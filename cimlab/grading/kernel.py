@@ -207,7 +207,7 @@ def _kernel_app():
             self.argv, self.extra_args = [], []
 
         def load_config_file(self, suppress_errors=True):
-            """Leave out nobody's settings."""
+            """Read nobody's settings."""
 
         def _bind_socket(self, s, port):
             s.setsockopt(zmq.USE_FD, self.descriptors[self.names[port]])
