@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 
 from cimlab.grading import preview, preview_page
 from cimlab.grading.course import CourseError, register
-from cimlab.grading.grade import grade
+from cimlab.grading.grade import ISOLATION, grade
 from tests import broken, tiny_lab
 from tests.tiny_lab import LAB
 
@@ -102,6 +102,17 @@ def test_the_gradebook_is_the_same_and_the_files_say_so(course, seen, tmp_path, 
     assert "<svg" in page
     assert not re.search(r"<script|src=[\"']?http", page)
     assert os.name == "nt" or {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_the_code_of_students_is_shut_in_by_what_grading_knows(course, seen, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(preview, "preview", lambda *arguments: asked.append(arguments[-1]) or seen)
+    monkeypatch.chdir(course)
+    parser = argparse.ArgumentParser()
+    preview.add_arguments(parser)
+    for way in ISOLATION:
+        assert preview.run(parser.parse_args([LAB, "--isolation", way, "--out", str(tmp_path / way)])) == 0
+    assert tuple(asked) == ISOLATION
 
 
 @pytest.mark.grading

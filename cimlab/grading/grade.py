@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cimlab.grading.course import CourseError, find_course, lab_names, open_folders
 
+ISOLATION = ("auto", "required", "bubblewrap", "off")
+
 
 def add_arguments(parser):
     cores = os.cpu_count() or 1
@@ -19,7 +21,7 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--isolation",
-        choices=("auto", "required", "bubblewrap", "off"),
+        choices=ISOLATION,
         default="auto",
         help="shut the code of students in (Linux): where it can be had, by us or by bubblewrap (auto); not at all "
         "without it (required); by bubblewrap or not at all (bubblewrap); never (off)",

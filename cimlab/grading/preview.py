@@ -23,6 +23,7 @@ from cimlab.grading.course import (
     temporary_course,
 )
 from cimlab.grading.feedback import SENTENCES
+from cimlab.grading.grade import ISOLATION
 
 RIGHT = "right"
 SAME = "its text is the same: what it calls was changed, or the data, or it is a matter of chance"
@@ -32,9 +33,7 @@ def add_arguments(parser):
     parser.add_argument("lab", metavar="LAB", help="a lab that is graded and whose tests or points have been changed")
     parser.add_argument("--students", nargs="+", metavar="ID", help="only these students")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="hand-ins at once")
-    parser.add_argument(
-        "--isolation", choices=("auto", "required", "off"), default="auto", help="as in `cimlab grade` (default: auto)"
-    )
+    parser.add_argument("--isolation", choices=ISOLATION, default="auto", help="as in `cimlab grade` (default: auto)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default: reports/LAB)")
     parser.epilog = (
         "Writes preview.html and preview.csv and nothing else: no mark is changed. The files hold personal data: keep "
