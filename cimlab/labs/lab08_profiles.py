@@ -6,6 +6,8 @@ not fifty lines of test code above it. The hidden tests stand in `solutions/`, a
 Every `check_…` takes the student's names (``globals()``) and raises `cimlab.checks.CheckFailed` with one sentence.
 """
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -792,13 +794,14 @@ def few_grouped():
 
 def traits_of(table, clusters, name, most, ddof=0, against="all", spread="all", everybody=False, size=True):
     """Describe a cluster the slow way; the switches make the mistakes that the checks know."""
-    of = {who: clusters.get(who) for who in table["customer_id"]}
+    cluster_of = clusters.to_dict()
+    theirs = [cluster_of.get(who) for who in table["customer_id"].tolist()]
     rows = []
     for trait in table.select_dtypes("number").columns:
         cells = [
-            (of[who], value)
-            for who, value in zip(table["customer_id"], table[trait].astype("float64"), strict=True)
-            if not np.isnan(value) and (everybody or of[who] is not None)
+            (cluster, value)
+            for cluster, value in zip(theirs, table[trait].astype("float64").tolist(), strict=True)
+            if not math.isnan(value) and (everybody or cluster is not None)
         ]
         mine = [value for cluster, value in cells if cluster == name]
         whole = [value for cluster, value in cells if against == "all" or cluster != name]

@@ -161,12 +161,12 @@ def cluster_stability(scaled, k, rounds=20, seed=1):
     whole = _fit(scaled, k, seed).labels_
     values = scaled.to_numpy()
     agreement = []
-    for _ in range(rounds):
-        drawn = values[draws.integers(0, len(values), len(values))]
-        seed_again = int(draws.integers(2**31))
-        with threadpool_limits(1):
+    with threadpool_limits(1):
+        for _ in range(rounds):
+            drawn = values[draws.integers(0, len(values), len(values))]
+            seed_again = int(draws.integers(2**31))
             again = KMeans(k, n_init=5, random_state=seed_again).fit(drawn).predict(values)
-        agreement.append(adjusted_rand_score(whole, again))
+            agreement.append(adjusted_rand_score(whole, again))
     return pd.Series(agreement, name="agreement")
 
 
