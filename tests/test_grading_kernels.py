@@ -41,7 +41,7 @@ SHOWN = [
     "frame['z']",
     "import subprocess; print(subprocess.run(['echo', 'from below'], capture_output=True, text=True).stdout)",
     "!echo from the shell",
-    "import os, time\n_ = os.system('echo below Python'); time.sleep(0.3)",
+    "import os, time\n_ = os.system('echo below Python'); time.sleep(1)",
     "import threading; t = threading.Thread(target=print, args=('another thread',)); t.start(); t.join()",
     "for number in range(300): print(number)",
     "print('no end of line', end='')",
