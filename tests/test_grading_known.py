@@ -157,7 +157,7 @@ def line(monkeypatch):
     examiner = apart_talk.Talk(here)
     send = examiner.send
     monkeypatch.setattr(examiner, "send", lambda message: sent.append(message) or send(message))
-    yield examiner, sent, tell
+    yield examiner, sent
     examiner.send({"ask": "end"})
     thread.join(5)
     examiner.close()
@@ -165,7 +165,7 @@ def line(monkeypatch):
 
 
 def test_a_known_table_crosses_as_its_digest(line):
-    examiner, sent, _ = line
+    examiner, sent = line
     keep([TABLE])
     total, back = (examiner.ask_for("name", name=name) for name in ("total", "back"))
     assert checks.call(total, TABLE) == TABLE["number"].sum() == checks.call(total, TABLE, more=[{"a": TABLE}])
@@ -179,7 +179,7 @@ def test_a_known_table_crosses_as_its_digest(line):
 
 
 def test_a_function_that_changes_a_known_table_is_found_out(line):
-    examiner, _, _ = line
+    examiner, _ = line
     keep([TABLE])
     spoil, total = (examiner.ask_for("name", name=name) for name in ("spoil", "total"))
     with pytest.raises(checks.CheckFailed, match="`spoil` changes a table"):
@@ -191,7 +191,7 @@ def test_a_function_that_changes_a_known_table_is_found_out(line):
 
 @pytest.mark.parametrize("told", [[], None, 7, {"a": 1}, [None, 3], "all"])
 def test_a_hand_in_that_has_no_such_table_is_sent_it(line, monkeypatch, told):
-    examiner, sent, _ = line
+    examiner, sent = line
     keep([TABLE])
     total = examiner.ask_for("name", name="total")
     monkeypatch.setattr(apart_known, "known_digests", lambda: told)
@@ -199,7 +199,7 @@ def test_a_hand_in_that_has_no_such_table_is_sent_it(line, monkeypatch, told):
 
 
 def test_a_hand_in_that_lies_about_its_tables_fails_by_itself(line, monkeypatch):
-    examiner, _, _ = line
+    examiner, _ = line
     keep([TABLE])
     total = examiner.ask_for("name", name="total")
     monkeypatch.setattr(apart_known, "table_of", lambda digest: None)
@@ -208,7 +208,7 @@ def test_a_hand_in_that_lies_about_its_tables_fails_by_itself(line, monkeypatch)
 
 
 def test_a_hand_in_cannot_have_the_examiner_take_a_table_for_its_answer(line):
-    examiner, _, _ = line
+    examiner, _ = line
     keep([TABLE])
     with pytest.raises(CannotCross, match="said to be known is not"):
         examiner.unpack({"t": "known", "d": digest_of(TABLE)})

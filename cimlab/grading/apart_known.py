@@ -31,13 +31,14 @@ def keep(values):
     for value in values:
         if type(value) not in (pd.DataFrame, pd.Series) or not LEAST <= value.size <= MOST:
             continue
-        if digest_of(value) or not same(value, value.copy()):
+        own = value.copy()
+        if digest_of(value) or not same(value, own):
             continue
         try:
             digest = hashlib.blake2b(by_value(value), digest_size=20).hexdigest()
         except Exception:  # something in it cannot be written down
             continue
-        _known.setdefault(_form(value), []).append((value.copy(), digest))
+        _known.setdefault(_form(value), []).append((own, digest))
 
 
 def digest_of(value):
@@ -75,7 +76,7 @@ def _form(value):
 
 
 def same(one, other):
-    """Return whether two tables of one kind and shape hold the same; False also where that cannot be told quickly.
+    """Return whether two tables of one kind hold the same; False also where that cannot be told quickly.
 
     Examples
     --------

@@ -65,8 +65,12 @@ def warm(sources):
 def _run(body, names):
     """Run code; return whether it has left nothing outside its names, and whether it has drawn random numbers."""
     printed, state = io.StringIO(), _seed_anew()
-    said = contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed)
-    with watching() as seen, said[0], said[1], _imports_draw_nothing():
+    with (
+        watching() as seen,
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        _imports_draw_nothing(),
+    ):
         exec(body, names)
     return not seen and not printed.getvalue(), random_state() != state
 

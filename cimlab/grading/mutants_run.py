@@ -24,6 +24,7 @@ from cimlab.checks import CheckFailed
 from cimlab.grading.course import CourseError, answer_of_tests, read_notebooks
 from cimlab.grading.mutants_make import make_mutants
 from cimlab.grading.mutants_vary import copied, same, variations
+from cimlab.grading.zygote import imports_of
 
 CAUGHT, MISSED, EQUAL, CRASH = "caught", "missed", "equivalent", "crash"
 SECONDS = 10  # the least time limit of a mutant; more where the solution itself takes long
@@ -89,7 +90,7 @@ class Questions:
             if cell.cell_type != "code":
                 continue
             if settings.get("grade") and not settings.get("solution"):
-                execute(_imports(cell.source), state)  # the tests below may count on them
+                execute("\n".join(imports_of(cell.source)), state)  # the tests below may count on them
                 continue
             name = settings.get("grade_id", cell.id)
             if settings.get("solution") and name in self.tests:
@@ -241,18 +242,6 @@ def execute(source, state):
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "<cell>", "exec"), state)
     return eval(compile(ast.Expression(last.value), "<cell>", "eval"), state) if last else None
-
-
-def _imports(source):
-    """Return the import statements of a cell, as code.
-
-    Examples
-    --------
-    >>> _imports("import os\\nfrom re import compile\\nx = 1")
-    'import os\\nfrom re import compile'
-    """
-    statements = [one for one in ast.parse(source).body if isinstance(one, ast.Import | ast.ImportFrom)]
-    return ast.unparse(ast.Module(statements, []))
 
 
 def _snapshot(state):

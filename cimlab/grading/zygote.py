@@ -90,10 +90,20 @@ def lab_imports(notebook):
         if cell.cell_type != "code" or not settings.get("locked") or settings.get("solution"):
             continue
         with contextlib.suppress(SyntaxError):
-            for statement in ast.parse(plain(cell.source)).body:
-                if isinstance(statement, ast.Import | ast.ImportFrom):
-                    found.append(ast.unparse(statement))
+            found += imports_of(cell.source)
     return list(dict.fromkeys(found))
+
+
+def imports_of(source):
+    """Return the import statements of a cell, each as code.
+
+    Examples
+    --------
+    >>> imports_of("import os\\nfrom re import compile\\nx = 1")
+    ['import os', 'from re import compile']
+    """
+    statements = ast.parse(plain(source)).body
+    return [ast.unparse(one) for one in statements if isinstance(one, ast.Import | ast.ImportFrom)]
 
 
 @dataclass
